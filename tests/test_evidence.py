@@ -13,6 +13,7 @@ import pytest
 
 from conformance.contract.schemas import REVISIONS
 from conformance.decode.response import Received
+from conformance.emulator import Behaviour, Context, Reply
 from conformance.exchange.exchange import Ended, Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, evaluate
@@ -175,6 +176,27 @@ def test_a_refusal_of_many_parameters_at_once_is_no_evidence_for_each() -> None:
     for one in alone:
         body = json.loads(recorded.received(one.case.label).exchange.request.body)
         assert "prompt_cache_key" not in body or one.case.label.startswith("undocumented.prompt_cache_key")
+
+
+def test_a_conversation_with_output_parts_is_no_evidence_where_these_are_refused() -> None:
+    """Only the rule about the parts fails; a server that refuses the conversation alone violates the rule about it."""
+    from conformance.emulator.faults import FAULTS
+
+    def failed(fault: str) -> set[str]:
+        return {one.case.requirement.id for one in evaluated(FAULTS[fault])[0] if one.verdict == FAIL}
+
+    assert failed("tools.output-parts-refused") == {"tools.output-parts-accepted"}
+    assert "turns.history-accepted" in failed("request.developer-role-refused")
+
+
+def test_streams_of_which_none_gets_a_response_are_one_defect() -> None:
+    """That of the base request; the invalid and undocumented ones are streams too."""
+
+    def resets(context: Context, reply: Reply) -> Reply:
+        return replace(reply, chunks=(), ending="reset") if context.body.get("stream") is True else reply
+
+    results, _ = evaluated(Behaviour("resets", "resets", "Resets each stream before its first byte.", reply=resets))
+    assert {one.case.requirement.id for one in results if one.verdict == FAIL} == {"http.documented-request-served"}
 
 
 # -- responses that say nothing of the request -------------------------------------------------------------------------

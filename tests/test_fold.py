@@ -10,11 +10,13 @@ import pytest
 
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
+from conformance.judge.reasons import NO_EVIDENCE, Reason
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
-from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.records import CaseRecord, FindingRecord, Obstacle
 from conformance.results.results_file import case_record
+from conformance.results.systemic import root_of
 from tools.in_process import context, evaluated
 
 
@@ -340,10 +342,8 @@ def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
 
 
 def test_causes_in_a_ring_end() -> None:
-    from conformance.results.grouping import _root
-
     ring = {"a": "b", "b": "c", "c": "a", "d": "a"}
-    assert [_root(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]
+    assert [root_of(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]
 
 
 # -- what the same words do not show -----------------------------------------------------------------------------------
@@ -413,3 +413,108 @@ def test_what_a_stream_that_ends_early_lacks_follows() -> None:
     end = line("lifecycle.one-terminal-last@text.stream", "the stream ends without a terminal event")
     told = causes(end, line("event.seen.response.output_item.added@text.stream", "the stream contains none"))
     assert told == {"event.seen.response.output_item.added@text.stream": end.id}
+
+
+# -- cases that could not be evaluated ---------------------------------------------------------------------------------
+
+
+def unevaluated(case: str, reason: str, by: str = "body") -> CaseRecord:
+    """An inconclusive case with an obstacle in the response to its scenario."""
+    one = line(case, "", "inconclusive")
+    blocked = (Obstacle(by, (one.scenario,)),)
+    return replace(one, findings=(), reason=Reason(NO_EVIDENCE, reason), blocked=blocked)
+
+
+@pytest.mark.parametrize(
+    ("case", "reason", "cause"),
+    [
+        ("sequence.contiguous@s.stream", "no event has an integer sequence_number", "sequence.present@s.stream"),
+        ("truncation.incomplete@s.stream", "the Response has no status", "response.schema@s.stream"),
+        ("usage.nonzero@s.stream", "no usage object", "usage.present@s.stream"),
+        ("usage.summary-costs-nothing@s.stream", "the earlier response contains no reasoning item to return",
+         "effort.high-thinks@effort.high"),
+        ("tools.call-shape@s.stream", "needs a response in which the model calls a tool", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("by", ["body", "need"])
+def test_a_case_is_not_evaluated_because_of_what_its_reason_names(case: str, reason: str, cause: str, by: str) -> None:
+    """Other violations in the same response, such as a missing member of an item, do not explain it."""
+    found = [
+        line("effort.high-thinks@effort.high", "no reasoning", pointer="/output"),
+        line("item.message.schema@s.stream", "message: /status is missing", pointer="/output/0/status"),
+        line("response.schema@s.stream", "/status is missing", pointer="/status"),
+        line("sequence.present@s.stream", "no number", pointer="/sequence_number"),
+        line("usage.present@s.stream", "no usage", pointer="/usage"),
+    ]
+    if by == "need" or cause:
+        assert causes(*found, unevaluated(case, reason, by)).get(case, "") == cause
+
+
+def test_an_id_that_is_missing_does_not_explain_that_no_tool_is_called() -> None:
+    reason = "needs a response in which the model calls a tool; not received for 2 requests"
+    needing = unevaluated("tools.call-shape@s", reason, "need")
+    for pointer, cause in {"/created_at": "", "/output": "response.schema@s"}.items():
+        assert causes(line("response.schema@s", "a", pointer=pointer), needing).get(needing.id, "") == cause
+
+
+# -- what a cause is named by ------------------------------------------------------------------------------------------
+
+
+def test_invalid_requests_that_receive_a_stream_are_one_defect() -> None:
+    """Whatever is invalid in them: only with stream: true they are not refused."""
+    ended = "HTTP 200, and the stream ends in response.failed: {} is out of range"
+    names = {"max_output_tokens=many": "request.wrong-type", "temperature=1.6": "request.out-of-range"}
+    streams = [line(f"{rule}@{name}.stream", ended.format(name)) for name, rule in names.items()]
+    pairs = [
+        line(f"error.streaming-same-status@{name}", "HTTP 400 for the plain request, HTTP 200 with stream: true",
+             at=f"{name}.stream", also=(name,))
+        for name in names
+    ]  # fmt: skip
+    told = causes(*streams, *pairs)
+    assert {told[one.id].partition("@")[0] for one in streams} == {"error.streaming-same-status"}
+    one_alone = causes(streams[0], pairs[0])
+    assert one_alone == {pairs[0].id: streams[0].id}
+
+
+@pytest.mark.parametrize(("rules", "name"), [(4, "request."), (5, "error.real-status")])
+def test_many_invalid_requests_that_end_in_one_5xx_are_named_by_the_status(rules: int, name: str) -> None:
+    names = ("missing-model", "missing-input", "unknown-model", "wrong-input", "wrong-type")[:rules]
+    requests = [line(f"request.{one}@{one}", "received HTTP 502: upstream said 400") for one in names]
+    errors = [
+        line(f"error.real-status@{one}", "invalid request: received HTTP 502: upstream said 400") for one in names
+    ]
+    (root,) = {one.id for one in group_by_cause([*requests, *errors]) if not one.cause}
+    assert root.startswith(name)
+
+
+def test_a_rule_is_shown_by_what_most_of_its_cases_received() -> None:
+    served = [line(f"request.wrong-type-refused@{name}", "received HTTP 200", "warning") for name in ("bb", "cc")]
+    other = line("request.wrong-type-refused@a", "refused with HTTP 404", "warning")
+    (cause,) = grouped(with_representative_causes(group_by_cause([other, *served])))
+    assert [one.scenario for one in cause.cases] == ["bb", "a", "cc"]
+
+
+@pytest.mark.parametrize(
+    ("follows", "cause"),
+    [
+        ("lifecycle.all-closed-at-terminal", "lifecycle.item-opened-before-use"),
+        ("sum.starts-empty", "lifecycle.added-status-in-progress"),
+    ],
+)
+def test_an_item_that_is_not_opened_as_such_is_one_defect(follows: str, cause: str) -> None:
+    assert causes(line(f"{follows}@s", "a"), line(f"{cause}@s", "b")) == {f"{follows}@s": f"{cause}@s"}
+
+
+def test_an_id_that_replaces_the_id_of_each_response_is_one_defect() -> None:
+    identity = with_value(line("identity.response-id@lenient", "a", at="x"), "resp_error")
+    again = line("response.id-unique@all-answers", "b", at="x")
+    assert causes(identity, with_value(again, "resp_error")) == {again.id: identity.id}
+    assert causes(identity, with_value(again, "msg_1")) == {}
+
+
+def test_a_missing_status_does_not_explain_that_an_earlier_conversation_is_counted() -> None:
+    known = line("unsupported.previous-response-id-not-honoured@earlier-response", "a", at="real", also=("parallel.1",))
+    schema = [
+        line(f"response.schema@{name}", "/status is missing", pointer="/status") for name in ("real", "parallel.1")
+    ]
+    assert known.id not in causes(known, *schema)

@@ -37,6 +37,11 @@ def having(line: CaseRecord, **more: Any) -> CaseRecord:
          "stream: true ends in 501: not here"),
         (having(case("request.missing-input@input=missing", "fail", "received HTTP 200: hello"), want="a 4xx"),
          "input=missing receives 200, expected a 4xx: hello"),
+        (having(case("request.body-not-an-object@bad.body-not-an-object", "fail", "received HTTP 500: x"), want="4xx"),
+         "an array nested 5,000 times as body receives 500, expected 4xx: x"),
+        (case("error.streaming-same-status@a", "fail", "HTTP 400 for the plain request, HTTP 200 with stream: true"),
+         "an invalid request has another status with stream: true: HTTP 400 for the plain request, HTTP 200 with"
+         " stream: true (in a)"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
          "content_part.done: the text differs (in text.stream)"),
     ],
@@ -78,6 +83,40 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
         '1  effort "none" is refused with 422: no (2 cases, 1 consequence, 2 not evaluated)',
         "2  warning: received HTTP 401 (in y) (1 case)",
     ]
+
+
+def test_another_outcome_of_a_rule_is_shown_beside_that_of_most_cases() -> None:
+    lines = [
+        case("request.malformed-json@a", "fail", "received HTTP 200"),
+        case("request.malformed-json@b", "fail", "received HTTP 200"),
+        case("request.malformed-json@c", "fail", "received HTTP 500: Internal Server Error"),
+    ]
+    (told,) = listed(lines)
+    assert told == "1  received HTTP 200 (in a); also HTTP 500: Internal Server Error (in c) (3 cases)"
+
+
+def test_an_error_of_another_kind_of_the_same_rule_is_shown_too() -> None:
+    lines = [
+        case("error.real-status@a", "fail", "invalid request: received HTTP 502: one"),
+        case("error.real-status@b", "fail", "invalid request: received HTTP 502: another"),
+        case("error.real-status@c.stream", "fail", "an error with HTTP 200: the stream ends in response.failed"),
+    ]
+    (told,) = listed(lines)
+    assert told.endswith("(in a); also HTTP 200: the stream ends in response.failed (in c.stream) (3 cases)")
+
+
+def test_the_other_parameters_that_a_proxy_drops_are_named() -> None:
+    lines = [
+        case(
+            "proxy.request.parameters@a", "fail", "top_p: the client sent 0.8, the upstream received no such parameter"
+        ),
+        case(
+            "proxy.request.parameters@b", "fail", "top_p: the client sent 0.9, the upstream received no such parameter"
+        ),
+        case("proxy.request.parameters@c", "fail", "effort: the client sent 'low', the upstream received 'high'"),
+    ]
+    (told,) = listed(lines)
+    assert told.endswith("received no such parameter (in a); also effort (3 cases)")
 
 
 def test_what_was_not_evaluated_is_counted_by_cause() -> None:

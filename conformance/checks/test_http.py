@@ -30,6 +30,7 @@ from conformance.judge.common import (
 from conformance.judge.encodings import must_be_encoded, why_not_json
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
+from conformance.scenarios.base import STREAM_BASE
 from conformance.scenarios.scenario import Scenario
 from conformance.wire.retry import BESIDE_OTHERS
 
@@ -48,8 +49,8 @@ _LATE = 1000.0
 
 
 def _no_rule_of_its_own(scenario: Scenario) -> bool:
-    """Whether no other rule requires a response: it is neither a documented request nor one of a real client."""
-    return scenario.expect != "answer" and "captured" not in scenario.tags
+    """Whether no other rule requires a response, as of a documented request or a real client; also the base stream."""
+    return scenario.name == STREAM_BASE or (scenario.expect != "answer" and "captured" not in scenario.tags)
 
 
 def _at_the_endpoint(scenario: Scenario) -> bool:
@@ -134,7 +135,8 @@ def test_no_request_fails_now_and_then(received: Received) -> Findings:
     not_for_captured=UNKNOWN_SENDER,
 )  # fmt: skip
 def test_every_request_gets_a_response(responses: list[Received]) -> Findings:
-    for received in responses:
+    streams = all(one.exchange.status is not None for one in responses if one.scenario == STREAM_BASE)
+    for received in responses if streams else [one for one in responses if not one.streaming]:
         yield Examined(received.exchange.status is not None)
         for one in no_response(received):
             yield replace(one, scenario=received.scenario) if isinstance(one, Finding) else one

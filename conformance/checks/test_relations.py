@@ -141,7 +141,8 @@ def test_the_earlier_conversation_is_not_counted(responses: list[Received]) -> F
     yield EXAMINED
     if count >= known + output:
         message = (
-            f"input_tokens is {count}, expected less than {known}, as for the longer input of the earlier response"
+            f"previous_response_id is in effect: input_tokens is {count}, expected less than {known},"
+            " as for the longer input of the earlier response"
         )
         yield between(earlier, later, message, later.pointer + _POINTER, f"less than {known}", count)
 

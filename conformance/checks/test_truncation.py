@@ -41,7 +41,8 @@ def _says_why(received: Received, *reasons: str) -> Findings:
     reason = mapping(response.get("incomplete_details")).get("reason")
     if reason not in reasons:
         pointer = received.pointer + "/incomplete_details/reason"
-        message = f"the response reached max_output_tokens, but incomplete_details.reason is {reason!r}"
+        found = "missing or null" if reason is None else repr(reason)
+        message = f"the response reached max_output_tokens, but incomplete_details.reason is {found}"
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
     if response.get("error") is not None:
         message = "error is not null although the response is only incomplete"

@@ -46,7 +46,8 @@ class Blocked:
 
     One of the obstacles ``by`` (see :mod:`conformance.results.obstacles`) must be in the same response as the
     violation, or with ``anywhere`` in any. All three are globs, ``rules`` and ``follow`` over rule ids; ``{type}``
-    matches the same string in both.
+    matches the same string in both. ``members``: only where one of these members, or the complete document, is wrong.
+    ``reasons``: only a case whose reason contains one of these strings; such a row is preferred to those without.
     """
 
     rules: tuple[str, ...]
@@ -54,6 +55,12 @@ class Blocked:
     by: tuple[str, ...]
     why: str
     anywhere: bool = False
+    members: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    def names(self, reason: str) -> bool:
+        """Whether the row is about cases with this reason, and with no other."""
+        return any(words in reason for words in self.reasons)
 
     def ties(self, rule: str, cause: str, by: str) -> bool:
         """Whether a case of ``rule`` with this obstacle is a consequence of a violation of ``cause``."""
@@ -78,7 +85,15 @@ def _matched_type(rule: str, pattern: str) -> str | None:
 def blocked() -> tuple[Blocked, ...]:
     """Every row about inconclusive cases, in the order of the file."""
     return tuple(
-        Blocked(tuple(row["rules"]), tuple(row["follow"]), tuple(row["by"]), row["why"], row.get("anywhere", False))
+        Blocked(
+            tuple(row["rules"]),
+            tuple(row["follow"]),
+            tuple(row["by"]),
+            row["why"],
+            row.get("anywhere", False),
+            tuple(row.get("members", ())),
+            tuple(row.get("reasons", ())),
+        )
         for row in _tables()["blocked"]
     )
 

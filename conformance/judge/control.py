@@ -19,7 +19,7 @@ from conformance.exchange.exchange import WITHHELD
 from conformance.exchange.not_sent import NOT_RECORDED
 from conformance.scenarios.base import BASE, STREAM_BASE, Form, form_sent
 from conformance.scenarios.context import Context
-from conformance.scenarios.controls import IMAGE, control_of
+from conformance.scenarios.controls import IMAGE, PARTS, control_of
 from conformance.scenarios.scenario import Scenario
 
 #: Members of a request whose names a message mentions only if it is about them; of others (``model``, ``text``) the
@@ -64,6 +64,9 @@ def need_control(received: Received, context: Context, recorded: Lookup) -> None
         return
     try:
         control = recorded(name)
+        if name == PARTS and control.exchange.ended == "not-sent":  # The model called no tool.
+            name = control_of(scenario, context.scenarios, context.contract, without=PARTS) or BASE
+            control = recorded(name)
     except KeyError:
         return  # It is not planned: the profile excludes it.
     if name == BASE and not control.exchange.ok:

@@ -145,7 +145,8 @@ def usage(view: View) -> Findings:
         left_out = actual is None and bool(got) and (name == "cached" or (name == "reasoning" and value == 0))
         if value is not None and actual != value and not left_out:
             label = f"{name} tokens" if name != "total" else "total_tokens"
-            yield Finding(f"{label}: the upstream sent {value}, the client received {actual}", want, taken.usage)
+            received = "none" if actual is None else actual
+            yield Finding(f"{label}: the upstream sent {value}, the client received {received}", want, taken.usage)
             return
 
 
@@ -231,7 +232,10 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     if counted and not _fails(view, "response.usage"):
         lost = [key for key in ("input", "output", "total") if counted[key] != (taken.usage or {}).get(key)]
         if lost:
-            yield Finding(f"{start}the usage differs", counted, taken.usage)
+            values = ((taken.usage or {}).get(lost[0]), counted[lost[0]])
+            actual, value = ("none" if one is None else one for one in values)
+            says = f"{lost[0]} tokens: the upstream sent {value}, the client received {actual}"
+            yield Finding(start + says, counted, taken.usage)
 
 
 def _fails(view: View, name: str) -> bool:

@@ -250,7 +250,9 @@ def _parameters(sent: Conversation, received: Conversation) -> Iterator[Differen
             yield Difference("request.parameters", message, value, None if actual is MISSING else actual)
     for name, value in received.parameters.items():
         if name not in sent.parameters and not any(_equal(value, one) for one in _DEFAULTS.get(name, ())):
-            message = f"the upstream received {name} = {value!r}, which the client did not send"
+            off = (name, value) == ("effort", "off")  # The dialect has several.
+            what = "a parameter that disables reasoning" if off else f"{name} = {value!r}"
+            message = f"the upstream received {what}, which the client did not send"
             yield Difference("request.nothing-added", message, None, value)
 
 

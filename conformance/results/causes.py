@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from conformance.contract.rules import CLIENTS, LEVELS
+from conformance.judge.normalise import without_numbers
 from conformance.results.records import CaseRecord, FindingRecord
 
 #: Verdicts, the most severe first; others are sorted after these.
 _BY_SEVERITY = ("error", "fail", "stale", "warning", "expected")
+
+_STATUS = re.compile(r"\bHTTP \d{3}")
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,11 @@ def causes(lines: Sequence[CaseRecord]) -> list[Cause]:
         cause = case_of[roots[line.id]]
         # Another violation of the same rule belongs to the root cause itself, it is not a consequence.
         (own if cause == case_of[line.id] else consequences)[cause].append(line)
-    found = [
-        Cause(
-            rule, cases[0].level, verdict, tuple(sorted(cases, key=readability_key)), tuple(consequences[verdict, rule])
-        )
-        for (verdict, rule), cases in own.items()
-    ]
+    found = []
+    for (verdict, rule), cases in own.items():
+        first = representative(cases)
+        ordered = sorted(cases, key=lambda one: (one is not first, readability_key(one)))
+        found.append(Cause(rule, first.level, verdict, tuple(ordered), tuple(consequences[verdict, rule])))
     return sorted(found, key=_severity_key)
 
 
@@ -76,23 +79,43 @@ def readability_key(line: CaseRecord) -> tuple[int, bool, int, int, str]:
     return first.request_bytes or 0, streaming, event or 0, len(line.id), line.id
 
 
+def representative(cases: Sequence[CaseRecord]) -> CaseRecord:
+    """The case as which a violated rule is shown: the simplest of those with the outcome that more than half of them
+    have; without such an outcome, the simplest."""
+    outcomes = Counter(_outcome(one) for one in cases)
+    (outcome, count), *_ = outcomes.most_common(1)
+    usual = [one for one in cases if _outcome(one) == outcome] if 2 * count > len(cases) else cases
+    return min(usual, key=readability_key)
+
+
+def _outcome(line: CaseRecord) -> tuple[str, str]:
+    """What the first finding of a case states, whatever was requested: the status, and the message without numbers."""
+    status = _STATUS.search(line.message)
+    return status[0] if status else "", without_numbers(line.message)
+
+
 def with_representative_causes(lines: Sequence[CaseRecord]) -> list[CaseRecord]:
     """The cases; each ``cause`` is replaced by the case as which reports show that root cause, so that all reports use
     the same id."""
     roots = _roots(lines)
     named = {line.cause for line in lines}
     case_of = {line.id: line for line in lines if line.has_problem or line.id in named}
-    representatives: dict[tuple[str, str], CaseRecord] = {}
-    for line in lines:
-        if roots.get(line.id) == line.id:
-            key = line.verdict, line.requirement
-            representatives[key] = min(representatives.get(key, line), line, key=readability_key)
+    own: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
+    for line in (one for one in lines if one.id in roots):
+        root = case_of[roots[line.id]]
+        if (root.verdict, root.requirement) == (line.verdict, line.requirement):
+            own[line.verdict, line.requirement].append(line)
+    representatives = {key: representative(found) for key, found in own.items()}
 
     def first(cause: str) -> str:
         root = case_of.get(roots.get(cause, cause))
         return representatives.get((root.verdict, root.requirement), root).id if root else cause
 
-    return [replace(line, cause=first(line.cause)) if line.cause else line for line in lines]
+    def renamed(line: CaseRecord) -> CaseRecord:
+        cause = first(line.cause)
+        return replace(line, cause="" if cause == line.id else cause)
+
+    return [renamed(line) if line.cause else line for line in lines]
 
 
 def _severity_key(cause: Cause) -> tuple[int, int, int, str]:

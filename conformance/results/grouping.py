@@ -18,9 +18,9 @@ from conformance.judge.normalise import without_numbers
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING
 from conformance.results.affected_clients import restrict_consequences
 from conformance.results.blocked import causes_of_inconclusive, concerns
-from conformance.results.causes import readability_key
+from conformance.results.causes import representative
 from conformance.results.records import CaseRecord, FindingRecord
-from conformance.results.systemic import STREAM_END, systemic
+from conformance.results.systemic import STREAM_END, root_of, systemic, with_their_status
 
 #: The order of areas: of two rules with the same message, that of the first area is the root cause. Requests are before
 #: responses, and a Response before its items and events.
@@ -82,8 +82,9 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     causes |= _of_the_same_member(left, causes) | _of_a_failure_that_follows(left, causes)
     causes |= _with_their_rule(left, causes, {(one.requirement, one.scenario) for one in cases if one.verdict == PASS})
     _group_same_messages([one for one in left if one.id not in causes], causes)
+    causes = with_their_status(broken, causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
-    roots = {one.id: _root(one.id, causes) for one in cases if one.id in causes or one.verdict in (FAIL, WARNING)}
+    roots = {one.id: root_of(one.id, causes) for one in cases if one.id in causes or one.verdict in (FAIL, WARNING)}
     representatives = _representatives(broken, roots)
     roots = {case: representatives.get(root, root) for case, root in roots.items()}
     return restrict_consequences(_with_cause(one, roots.get(one.id, one.id)) for one in cases)
@@ -290,23 +291,12 @@ def _without_location(message: str) -> str:
     return _KIND_OF_TEXT.sub("text", _MEMBER.sub(r"\1", without_numbers(message)))
 
 
-def _root(case: str, causes: Mapping[str, str]) -> str:
-    """The last cause in the chain of causes; the case itself if it has no cause, or if the chain is a cycle."""
-    root, seen = case, {case}
-    while root in causes:
-        root = causes[root]
-        if root in seen:
-            return case
-        seen.add(root)
-    return root
-
-
 def _representatives(broken: Sequence[CaseRecord], roots: Mapping[str, str]) -> dict[str, str]:
-    """For each root cause, the simplest case of its rule and verdict in its group."""
+    """For each root cause, the case of its rule and verdict in its group as which it is shown."""
     of = {one.id: one for one in broken}
-    found: dict[str, CaseRecord] = {}
+    groups: dict[str, list[CaseRecord]] = {}
     for one in broken:
         root = of[roots[one.id]]
         if (one.requirement, one.verdict) == (root.requirement, root.verdict):
-            found[root.id] = min(found.get(root.id, one), one, key=readability_key)
-    return {root: one.id for root, one in found.items()}
+            groups.setdefault(root.id, []).append(one)
+    return {root: representative(group).id for root, group in groups.items()}

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from conformance.judge.control import shortened
+from conformance.judge.normalise import without_numbers
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.score import many
 
-#: Characters of a server's message that are shown.
-_MESSAGE = 200
+#: Characters of a server's message that are shown, and of that of another outcome.
+_MESSAGE, _OTHER_MESSAGE = 200, 60
 
 #: What a rule about acceptance is about, by the rule; of others the parameter is the name between its first and its
 #: last part.
@@ -31,6 +32,12 @@ _SUBJECTS = {
     "request.input-output-message": "an earlier output message in input",
     "request.reasoning-returned": "a returned reasoning item",
 }
+
+#: What a finding is about, before its message, by the rule.
+_ABOUT = {"error.streaming-same-status": "an invalid request has another status with stream: true: "}
+
+#: What is special about an invalid request, by the scenario, where the rule does not name it.
+_SPECIAL = {"bad.body-not-an-object": "an array nested 5,000 times as body"}
 
 #: What a request is about, by the scenario, where its rule has many.
 _BY_SCENARIO = {
@@ -50,12 +57,46 @@ _ALIKE = {
     "an error body with": "an error is sent with status",
 }
 
+_STATUS = re.compile(
+    r"(?:invalid request: received|an error (?:body )?with|received|refused with) HTTP (\d{3})(?:: (.*))?"
+)
+
+#: What a difference between both sides of a proxy is about: a parameter, a counter.
+_NAMED = re.compile(r"([\w ]+): the (?:client|upstream) sent ")
+
 _ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
 
 def in_words(cause: Cause) -> str:
-    """What is wrong, in one sentence without a full stop."""
-    return refused_in_words(cause.cases[0])
+    """What is wrong, in one sentence without a full stop, and another status or 5xx that cases of the rule received."""
+    first, *others = cause.cases
+    return refused_in_words(first) + _other_outcome(first, others)
+
+
+def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
+    """A response with another status than that of the first case, or with a 5xx in other words, which may be another
+    defect (those of many requests differ anyway), or the other parameters that a proxy changes; empty if there is
+    none."""
+    if named := _NAMED.match(first.message):
+        messages = (finding.message for one in (first, *others) for finding in one.findings)
+        names = dict.fromkeys(found[1] for message in messages if (found := _NAMED.match(message)))
+        more = [name for name in names if name != named[1]]
+        return f"; also {', '.join(more)}" if more else ""
+    if not (shown := _status(first)):
+        return ""
+    of_many = _OF_MANY.match(first.message)
+    for one in others:
+        other = _status(one)
+        if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown and not of_many)):
+            words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
+            return f"; also HTTP {other[0]}{words} (in {one.findings[0].scenario or one.scenario})"
+    return ""
+
+
+def _status(line: CaseRecord) -> tuple[str, str] | None:
+    """The status that the first finding of a case states, and the server's message without numbers; None without."""
+    found = _STATUS.match(" ".join(line.message.split()))
+    return (found[1], without_numbers(found[2] or "")) if found and line.findings else None
 
 
 def refused_in_words(first: CaseRecord) -> str:
@@ -70,16 +111,16 @@ def refused_in_words(first: CaseRecord) -> str:
         return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
     if not subject or not answered:
         place = f" (in {finding.scenario})" if finding.scenario else ""
-        return f"{shortened(message, _MESSAGE)}{place}"
+        return f"{_ABOUT.get(first.requirement, '')}{shortened(message, _MESSAGE)}{place}"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_told(answered[2])}"
 
 
 def _sent(scenario: str) -> str:
-    """What was sent: a scenario, or the recorded request of a real client."""
+    """What was sent: a scenario, what is special about it, or the recorded request of a real client."""
     kind, _, client = scenario.partition(".")
-    return f"the request of the client {client}" if kind == "client" else scenario
+    return f"the request of the client {client}" if kind == "client" else _SPECIAL.get(scenario, scenario)
 
 
 def _told(words: str | None) -> str:

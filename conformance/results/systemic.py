@@ -8,8 +8,9 @@ found in their responses.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
 
 #: Requests that may receive an error with the status of a success, or a 5xx, and still each have a cause of its own.
@@ -26,13 +27,24 @@ STREAM_END = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 #: The rule that explains errors in each later response, whatever the request is.
 _GONE = "error.endpoint-survives"
 
-#: The kinds: the rule that names the defect, how its finding begins, how the scenarios end, and the requests that may
-#: meet it.
+#: The kinds: the rule that names the defect, how its finding begins, how the scenarios that meet it end, and how many
+#: requests may meet it.
 _KINDS = (
     ("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d"), ".stream", ONE),
     ("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d"), "", FEW),
+    (
+        "error.streaming-same-status",
+        re.compile(r"HTTP [45]\d\d for the plain request, HTTP 2\d\d with"),
+        ".stream",
+        ONE,
+    ),
     ("error.real-status", re.compile(r"invalid request: received HTTP 5\d\d"), "", MANY),
 )
+
+#: A 5xx in place of a refusal, and of how many rules about invalid requests it is one defect: then the rule about the
+#: status names it, not that about the request that is the first by chance.
+_BROKEN = re.compile(r"(?:invalid request: )?received HTTP (5\d\d)")
+_RULES_OF_ONE_DEFECT = 5
 
 
 def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:
@@ -40,17 +52,55 @@ def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:
     of its rule."""
     gone = any(one.requirement == _GONE for one in broken)
     above: dict[str, str] = {}
+    known: set[str] = set()
     for rule, words, end, most in _KINDS:
         if gone and not end:
             continue
-        naming = [one for one in broken if one.requirement == rule and _all(words, one) and _all_end(end, one)]
-        met = set[str]().union(*(one.found_in for one in naming))
-        if sum(not name.startswith(_CREDENTIALS) for name in met) <= most:
+        naming = [one for one in broken if one.requirement == rule and _all(words, one) and _ends_so(end, one)]
+        met = {name for one in naming for name in one.found_in if name.endswith(end)}
+        if sum(not name.startswith(_CREDENTIALS) for name in met) <= most or met <= known:
             continue
         root = naming[0].id
         met |= _with_the_same_end(naming, broken)
+        known |= met
         above |= {one.id: root for one in broken if one.id != root and one.found_in <= met}
     return above
+
+
+def with_their_status(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+    """The causes, where a root about one of many invalid requests that end in the same 5xx is replaced by the simplest
+    case of the rule about the status."""
+    of = {one.id: one for one in broken}
+    groups: dict[str, list[CaseRecord]] = {}
+    for one in broken:
+        groups.setdefault(root_of(one.id, causes), []).append(one)
+    found = dict(causes)
+    for root, group in groups.items():
+        statuses = _statuses(of[root]) if root in of and of[root].area == "request" else set()
+        alike = [one for one in group if statuses and _statuses(one) == statuses]
+        naming = [one for one in alike if one.requirement == "error.real-status"]
+        if naming and len({one.requirement for one in alike if one.area == "request"}) >= _RULES_OF_ONE_DEFECT:
+            first = min(naming, key=readability_key).id
+            found.pop(first, None)
+            found[root] = first
+    return found
+
+
+def _statuses(line: CaseRecord) -> set[str]:
+    """The 5xx that the findings of a case state; empty if one of them states none."""
+    found = [_BROKEN.match(one.message) for one in line.findings]
+    return {one[1] for one in found if one} if all(found) else set()
+
+
+def root_of(case: str, causes: Mapping[str, str]) -> str:
+    """The last cause in the chain of causes; the case itself if it has no cause, or if the chain is a cycle."""
+    root, seen = case, {case}
+    while root in causes:
+        root = causes[root]
+        if root in seen:
+            return case
+        seen.add(root)
+    return root
 
 
 def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord]) -> set[str]:
@@ -63,8 +113,10 @@ def _ends(line: CaseRecord) -> set[str]:
     return {end[1] for one in line.findings if (end := STREAM_END.search(one.message))}
 
 
-def _all_end(end: str, line: CaseRecord) -> bool:
-    return all(scenario.endswith(end) for scenario in line.found_in)
+def _ends_so(end: str, line: CaseRecord) -> bool:
+    """Whether a case is about scenarios that end so; one that compares two responses is about one of them."""
+    found = line.found_in
+    return all(name.endswith(end) or f"{name}{end}" in found for name in found)
 
 
 def _all(words: re.Pattern[str], line: CaseRecord) -> bool:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from conformance.contract.revisions import Contract
-from conformance.decode.events import mapping
+from conformance.decode.events import mapping, objects
 from conformance.scenarios.base import BASE
 from conformance.scenarios.scenario import Scenario
 
 #: The documented requests that serve as controls, plain and streaming.
 _TOOLS = ("tools.unused", "tools.call.stream")
 _MESSAGES = "input.untyped-message"
+
+#: The request that returns the output of a call as parts, which some conversations contain too.
+PARTS = "tools.output-parts"
 
 #: A request with an image that has an undocumented member, and its control, which has not.
 DETAIL, IMAGE = "undocumented.input_image.detail", "input.image"
@@ -24,12 +27,13 @@ DETAIL, IMAGE = "undocumented.input_image.detail", "input.image"
 _WITH_SCHEME = ("lower-header", "upper-header", "lower-scheme", "other-scheme", "no-scheme")
 
 
-def control_of(one: Scenario, scenarios: Mapping[str, Scenario], contract: Contract) -> str | None:
-    """The name of a scenario's control; None for the base request, and where the context has no other request."""
+def control_of(one: Scenario, scenarios: Mapping[str, Scenario], contract: Contract, without: str = "") -> str | None:
+    """The name of a scenario's control; None for the base request, and where the context has no other request. The
+    nearest one after ``without``, if that was not sent."""
     if one.name == BASE:
         return None
     wanted = [*_candidates(one, contract), BASE + ".stream" if one.streaming else BASE, BASE]
-    return next((name for name in wanted if name in scenarios and name != one.name), None)
+    return next((name for name in wanted if name in scenarios and name not in (one.name, without)), None)
 
 
 def _way(auth: str, contract: Contract) -> str:
@@ -64,7 +68,12 @@ def _candidates(one: Scenario, contract: Contract) -> list[str]:
         return ["tools.output.stream"]
     if "call" in one.tags:
         return []
+    parts = [PARTS] if one.name != PARTS and "unusual" not in one.tags and _returns_parts(one) else []
     if one.body.get("tools"):
-        return [_TOOLS[one.streaming]]
+        return [*parts, _TOOLS[one.streaming]]
     array = isinstance(one.body.get("input"), list) and not one.within and one.name != _MESSAGES
-    return [_MESSAGES] if array and not one.streaming and "turns" not in one.tags else []
+    return parts + [_MESSAGES] * (array and not one.streaming and "turns" not in one.tags)
+
+
+def _returns_parts(one: Scenario) -> bool:
+    return any(isinstance(item.get("output"), list) for item in objects(one.body.get("input")))

@@ -307,3 +307,13 @@ def test_an_error_while_recording_is_no_error_of_the_port(monkeypatch: pytest.Mo
 def test_a_request_for_a_stream_is_an_object_that_says_so(body: bytes, streams: bool) -> None:
     leg = recorded("responses").records[0].pairs[0].client
     assert replace(leg, body=body).requests_stream is streams
+
+
+def test_requests_without_the_word_of_the_client_are_no_retries_of_one_of_many() -> None:
+    """A proxy that makes a message of each character: which of the closed requests caused one of its own is unknown."""
+
+    def split(context: Context, body: dict[str, Any]) -> dict[str, Any]:
+        return {**body, "messages": [user(one) for one in str(body["messages"][-1]["content"])]}
+
+    found = problems(evaluate(recorded("chat", replace(CLEAN, sent=split), {"cancel.many"})))
+    assert "request.sent-once" not in found

@@ -289,4 +289,4 @@ PROBES: list[Probe] = [
 ]
 
 #: The probe that leaves a proxy without a free slot if it loses them: the last of a run.
-LAST: list[Probe] = [Probe("cancel.many", _cancel_many, ("cancel-many",))]
+LAST: list[Probe] = [Probe("cancel.many", _cancel_many, ("cancel-many",), {"together": True})]
