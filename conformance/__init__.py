@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CapturedExchange", "Misconfigured", "Results", "__version__", "evaluate", "run"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 #: Where the names of the API are defined. They are imported when they are first used: most of what imports this
 #: package needs a small part of it.

@@ -308,7 +308,7 @@ def _in_markdown(results: Results, found: Sequence[Cause], counts: Counter[str])
     text = job_summary.render(results, "again")
     affects = [line for line in text.splitlines() if re.match(r"- (`[^`]*` )?affects ", line)]
     assert Counter(name for line in affects for name in names(line)) == counts
-    head = next(line for line in text.splitlines() if line.startswith("Affected clients"))
+    head = next(line for line in text.splitlines() if line.startswith("Affects "))
     assert {name: int(re.search(rf"{re.escape(CLIENTS[name])} (\d+)", head)[1]) for name in names(head)} == counts  # type: ignore[index]  # It is there.
     assert len(found) <= 20 or "more broken rules" in text
 

@@ -177,6 +177,8 @@ RECORDING = str(Path(__file__).parent / "recordings" / "format-2")
 
 COMMANDS = {
     ("list", "--area", "lifecyle"): "unknown area 'lifecyle'; did you mean 'lifecycle'?",
+    ("list", "lifecyle"): "unknown area 'lifecyle'; did you mean 'lifecycle'?",
+    ("explain", "lifecycle"): "'lifecycle' is an area, not a rule; conformance list lifecycle prints its rules",
     ("list", "--area", "zzz"): "unknown area 'zzz'; known: auth,",
     ("explain", "lifecycle.in-progres-second"): "did you mean 'lifecycle.in-progress-second'?",
     ("explain", "zzz"): "no rule 'zzz'; conformance list prints all rules",

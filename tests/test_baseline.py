@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from conformance.config.target import Misconfigured
 from conformance.judge.normalise import message_pattern
 from conformance.results import baseline_file
-from conformance.results.baseline import Problem, apply, format_entry, format_record
+from conformance.results.baseline import Problem, apply
+from conformance.results.baseline_format import format_entry, format_record
 from conformance.results.records import BaselineMark, CaseRecord
 
 TODAY = date(2026, 6, 24)
@@ -244,7 +245,8 @@ def rewritten(text: str, *lines: CaseRecord, known: tuple[str, ...] = ()) -> bas
 
 
 def test_a_baseline_is_trimmed_line_by_line() -> None:
-    lines = [line("a.b@holds"), line("a.b@gone", "pass"), line("a.b@other"), line("a.b@new"), line("a.b@w", "warning")]
+    new = line("a.b@new", "fail", "no id")
+    lines = [line("a.b@holds"), line("a.b@gone", "pass"), line("a.b@other"), new, line("a.b@w", "warning")]
     made = rewritten(OLD, *lines)
     assert (made.added, made.changed, made.removed, made.kept, made.notes) == (1, 1, 1, 2, ())
     assert made.text.splitlines() == [
@@ -252,7 +254,7 @@ def test_a_baseline_is_trimmed_line_by_line() -> None:
         '"a.b@other" = { message = "HTTP 500", reason = "because", link = "L" } # {kept}',
         "",
         '"a.b@not-judged" = { message = "HTTP 500", reason = "known" }',
-        '"a.b@new" = { message = "HTTP 500", reason = "new" }',
+        '"a.b@new" = { message = "no id", reason = "new" }',
     ]
     again = rewritten(made.text, *lines)
     assert (again.added, again.changed, again.removed, again.text) == (0, 0, 0, made.text)
@@ -263,6 +265,43 @@ def test_a_new_baseline_covers_its_run_and_lists_no_followers() -> None:
     made = rewritten("", *lines)
     assert made.added == 1
     assert evaluated(made.text, *lines) == ({RULE: "expected", "a.b@1": "expected", "a.b@2": "pass"}, [])
+
+
+def test_a_run_of_some_cases_knows_the_failures_of_the_complete_one() -> None:
+    """A root cause is listed once, as a case that the smaller run need not have: its other cases and its consequences
+    are expected there, by rule and message, and nothing else is."""
+    lines = [
+        line(),
+        line("http.status@other", cause=RULE),
+        line("a.b@1", "fail", "no body", cause=RULE),
+        line("a.c@1", "inconclusive", reason="no Response object", cause=RULE),
+    ]
+    made = rewritten("", *lines)
+    assert (
+        f'"{RULE}" = {{ message = "HTTP 500", reason = "new", also = {{ "a.b" = "no body" }}, '
+        'not_evaluated = ["no Response object"] }\n'
+    ) in made.text
+    some = [
+        line("http.status@other"), line("a.b@2", "fail", "no body"), line("a.b@3", "fail", "another"),
+        line("x.y@1", "fail", "no body"), line("http.status@third", "fail", "HTTP 404"),
+        line("a.d@1", "inconclusive", reason="no Response object"), line("a.d@2", "inconclusive", reason="HTTP 503"),
+    ]  # fmt: skip
+    verdicts, problems = evaluated(made.text, *some, known=tuple(one.id for one in lines))
+    assert [case for case, verdict in verdicts.items() if verdict == "expected"] == [
+        "http.status@other", "a.b@2", "a.d@1",
+    ]  # fmt: skip
+    assert problems == []
+    # In a complete run the listed case has passed, and the others are new.
+    verdicts, _ = evaluated(made.text, line(RULE, "pass"), *some)
+    assert "expected" not in verdicts.values()
+
+
+def test_the_users_reason_is_for_failures() -> None:
+    busy = line("a.b@2", "inconclusive", reason="HTTP 503")
+    entries = baseline_file.parse(
+        baseline_file.rewrite("", "b.toml", [line(), busy], (), ["fail", "inconclusive"], "new").text, "b.toml"
+    )
+    assert [one.reason for one in entries] == ["new", baseline_file.INCONCLUSIVE_REASON]
 
 
 def test_what_is_inconclusive_is_listed_unless_it_follows() -> None:

@@ -15,7 +15,7 @@ from conformance.emulator import Behaviour, Context, Reply, combine
 from conformance.emulator.faults import FAULTS
 from conformance.judge.reasons import Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
-from conformance.results import baseline, baseline_file, results_file
+from conformance.results import baseline, baseline_file, baseline_format, results_file
 from conformance.results.causes import causes, with_representative_causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, Obstacle
@@ -83,12 +83,12 @@ def test_so_it_is_with_globs(fault: str) -> None:
         messages.setdefault((one.case.partition("@")[0], one.verdict), {}).update(dict.fromkeys(one.messages))
     rules = [rule for rule, _ in messages]
     globs = [
-        baseline.format_entry(f"{rule}@*", verdict, list(parts), "known")
+        baseline_format.format_entry(f"{rule}@*", verdict, list(parts), "known")
         for (rule, verdict), parts in messages.items()
         if rules.count(rule) == 1
     ]
     exact = [
-        baseline.format_entry(one.case, one.verdict, one.messages, "known")
+        baseline_format.format_entry(one.case, one.verdict, one.messages, "known")
         for one in entries
         if rules.count(one.case.partition("@")[0]) > 1
     ]
@@ -197,6 +197,6 @@ def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str, most: int) 
 def test_a_run_in_which_nothing_was_judged_is_not_green() -> None:
     """A server that is down would else be green with the baseline of the day it was down."""
     one = CaseRecord("a.b@c", "a.b", "c", "a", "MUST", INCONCLUSIVE, reason=Reason("no-evidence", "no answer"))
-    entries = baseline_file.parse(f"[expected]\n{baseline.format_record(one, 'known')}\n", "b.toml")
+    entries = baseline_file.parse(f"[expected]\n{baseline_format.format_record(one, 'known')}\n", "b.toml")
     made, problems = baseline.apply([one], entries, (), TODAY)
     assert (made[0].verdict, problems, code(made)) == (EXPECTED, [], results_file.EXIT_NOTHING)

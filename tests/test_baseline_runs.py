@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from conformance.contract.schemas import schema_dir
 from conformance.emulator import Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
-from conformance.results.baseline import format_entry
+from conformance.results.baseline_format import format_entry
 from tests.support.lines import command
 from tests.test_plugin import KEY, few, lines_of, pytest_run
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import conformance
 from conformance.contract.clauses import clauses
 from conformance.contract.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
 from conformance.contract.needs import need_for, needs
@@ -129,12 +130,12 @@ def test_a_gap_is_seen() -> None:
 
 def test_each_rule_came_with_a_version_of_the_suite() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    versions = re.findall(r"^## (?:Unreleased \()?([\d.]+)", text, re.MULTILINE)
-    assert versions[-1] == FIRST_RELEASE
+    versions = re.findall(r"^## ([\d.]+)$", text, re.MULTILINE)
+    assert (versions[0], versions[-1]) == (conformance.__version__, FIRST_RELEASE)
     unknown = {row.id: row.since for row in catalogue().values() if row.since not in versions}
     assert unknown == {}
     named = {row.id for row in catalogue().values() if row.since == versions[0]}
-    section = text.partition(f"({versions[0]})")[2].partition("\n## ")[0]
+    section = text.partition(f"## {versions[0]}\n")[2].partition("\n## ")[0]
     assert [one for one in named if f"`{one}`" not in section] == [], "a new rule that the changelog does not name"
 
 

@@ -15,7 +15,7 @@ from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases, context_of
 from conformance.report import comparison
 from conformance.results import results_file
-from conformance.results.comparison import Change, Comparison, compare, group_changes
+from conformance.results.comparison import Change, Comparison, Figure, compare, group_changes
 from conformance.results.measures import measure
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
@@ -145,6 +145,30 @@ def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
     )
     found = compare(old, new)
     assert [(one.id, one.consequences) for one in group_changes(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
+
+
+def test_the_headline_and_the_sections_have_the_same_numbers() -> None:
+    """Regressions are counted by cause, with their consequences; all other changes by case, grouped or not."""
+    old = run(
+        case("a.b@1"), case("a.b@2"), case("a.w@1"),
+        case("f.x@1", "fail"), case("f.x@2", "fail"), case("f.y@1", "fail", cause="f.x@1"),
+    )  # fmt: skip
+    new = run(
+        case("a.b@1", "fail"), case("a.b@2", "fail", cause="a.b@1"), case("a.w@1", "warning"),
+        case("f.x@1"), case("f.x@2"), case("f.y@1"),
+    )  # fmt: skip
+    told = comparison.render(compare(old, new))
+    assert told.startswith("**1 regression with 1 consequence, 3 newly passing, 1 new warning**\n")
+    assert re.findall(r"^### (?!Figures)(.*)", told, re.MULTILINE) == [
+        "Regressions (1)", "Newly passing (3)", "New warnings (1)",
+    ]  # fmt: skip
+    assert "- `f.x@1` and 1 more case: was fail, now pass, 1 consequence" in told
+
+
+def test_a_time_has_three_digits_and_a_number_all() -> None:
+    figures = (Figure("first byte", "ms", 15.9412, 0.0244545), Figure("input tokens", "", 100_351, None))
+    told = comparison.render(replace(compare(run(), run()), figures=figures))
+    assert "- first byte: 15.9 ms, now 0.0245 ms\n- input tokens: 100,351, now unknown\n" in told
 
 
 def test_what_stays_broken_does_not_hide_behind_what_was_broken_once() -> None:

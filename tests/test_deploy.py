@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from conformance import __version__
 from conformance.config.target import resolve
 from tests.test_readme import ROOT, conformance
 
@@ -194,6 +195,21 @@ def test_the_cron_job_runs_the_pod_of_the_job() -> None:
     objects = [one for one in yaml.safe_load_all(JOB.read_text(encoding="utf-8")) if one["kind"] == "Job"]
     cron = yaml.safe_load((ROOT / "deploy" / "kubernetes-cronjob.yaml").read_text(encoding="utf-8"))
     assert cron["spec"]["jobTemplate"]["spec"]["template"] == objects[0]["spec"]["template"]
+
+
+def test_every_text_states_the_version_of_the_package() -> None:
+    (pod,) = [
+        one["spec"]["template"]["spec"]
+        for one in yaml.safe_load_all(JOB.read_text(encoding="utf-8"))
+        if one["kind"] == "Job"
+    ]
+    assert pod["containers"][0]["image"] == f"conformance:{__version__}"
+    nightly = (ROOT / "docs" / "nightly.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"conformance:([\d.]+)", nightly)) == {__version__}
+    upgrading = (ROOT / "docs" / "upgrading.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## From [\d.]+ to ([\d.]+)$", upgrading, re.MULTILINE)[0] == __version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["hatch"]["version"] == {"path": "conformance/__init__.py"}
 
 
 def test_the_shell_example_checks_what_it_starts(tmp_path: Path) -> None:

@@ -33,6 +33,17 @@ def test_another_project_runs_the_checks_and_its_own_tests(tmp_path: Path) -> No
     assert "nothing was sent" in checks.stdout, checks.stdout + checks.stderr
 
 
+def test_a_run_without_plugins_of_pytest_writes_its_results(tmp_path: Path) -> None:
+    """Without its cache a run has no warning, and without its terminal the options of the terminal do not exist."""
+    words = [sys.executable, "-m", "conformance", "run", "--only", "usage.total-is-sum@text", "--run-dir"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MIMO", "PYTEST", "CONF"))}
+    for plugin in ("cacheprovider", "terminal"):
+        command = [*words, plugin, "-p", f"no:{plugin}"]
+        done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, "warning" in done.stdout) == (0, False), done.stdout + done.stderr
+        assert (tmp_path / plugin / "results.jsonl").exists()
+
+
 def test_modules_are_checks_too(tmp_path: Path) -> None:
     assert collects_all_checks(["conformance.checks"], tmp_path)
     assert collects_checks(["conformance.checks.test_usage"], tmp_path)

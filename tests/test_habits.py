@@ -11,7 +11,7 @@ import pytest
 import conformance
 from conformance.cli import main
 from conformance.pytest_plugin.invocation import lasting
-from conformance.pytest_plugin.options import options
+from conformance.pytest_plugin.options import OF_PYTEST, options
 from tests.test_readme import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -72,6 +72,11 @@ def test_pages_use_the_words_of_the_field(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     found = [f"{name}:{at}: {one[0]}" for at, line in enumerate(lines, 1) for one in re.finditer(PRIVATE, line)]
     assert found == []
+
+
+def test_every_option_with_a_value_states_its_default() -> None:
+    taking = [one for one in (*options(), *OF_PYTEST) if one.arguments.get("action") != "store_true"]
+    assert [one.name for one in taking if "default" not in one.help] == []
 
 
 def test_the_help_of_run_lists_every_option_with_its_group(capsys: pytest.CaptureFixture[str]) -> None:

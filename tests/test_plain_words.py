@@ -45,6 +45,12 @@ def test_a_cause_in_plain_words(line: CaseRecord, words: str) -> None:
     assert refused_in_words(line) == words
 
 
+def test_a_request_of_a_real_client_is_named_as_one() -> None:
+    line = case("http.client-request-answered@client.ai-sdk", "fail", "received HTTP 500: Internal Server Error")
+    line = having(line, scenario="client.ai-sdk", want="200 or a 4xx status")
+    assert refused_in_words(line).startswith("the request of the client ai-sdk receives 500, expected 200 or a 4xx")
+
+
 def test_the_end_of_a_long_message_is_shown() -> None:
     long = f"received HTTP 500: the beginning {'and so on ' * 40} the end"
     words = refused_in_words(case("request.model-accepted@text", "fail", long))

@@ -51,6 +51,14 @@ def test_the_issue_holds_all_that_is_needed(run: Path, capsys: pytest.CaptureFix
         assert part in text, part
 
 
+def test_without_a_rule_the_rules_that_failed_are_listed(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, listed, _ = report(capsys, run)
+    rules = listed.split()
+    assert (code, len(set(rules))) == (0, len(rules))
+    assert [report(capsys, run, rule)[0] for rule in rules] == [0] * len(rules)
+    assert rules
+
+
 def test_it_can_be_written_to_a_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, text, _ = report(capsys, run, RULE)
     assert report(capsys, run, RULE, "--output", tmp_path / "issue.md")[0] == 0

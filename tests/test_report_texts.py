@@ -97,7 +97,7 @@ def test_a_cause_affects_clients_by_its_cases_and_its_consequences_in_the_same_r
     assert score.affected_clients(causes(some())) == {"codex": 1, "openai-python": 1, "ai-sdk": 1}
     far = line("sum.part@count.stream", message="the part differs", cause=CAUSE, breaks=["litellm"])
     assert "litellm" not in score.affected_clients(causes([*some(), far]))
-    assert summary.affected_clients(causes(some())) == "Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)"
+    assert summary.affected_clients(some()) == "Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)"
     assert summary.affected_clients([]) == "no client, by the recorded trials"
 
 
@@ -252,7 +252,7 @@ def test_the_markdown_tells_the_causes(tmp_path: Path) -> None:
         "- 1 consequence: `sum.part`",
         "- rerun `pytest conformance --only 'sum.text-deltas@cut.stream'`",
         "### ⚠️ `sse.event-line-present` SHOULD",
-        "- 1 case: `HTTP 503 after 3 tries`, such as `auth.scheme-case-insensitive@auth.lower`",
+        "- 1 case: `HTTP 503 after 3 tries`, `auth.scheme-case-insensitive@auth.lower`",
     ):
         assert part in text
 
@@ -281,7 +281,7 @@ def test_annotations_are_ten_at_most_and_one_line_each() -> None:
     assert len(said) == 10
     assert all(one.startswith("::error title=a.r") and one.count("\n") == 0 and "%250A" in one for one in said)
     warned = list(github.render(found(line("b.b@x", "warning", "m", level="SHOULD", breaks=["codex"]))))
-    assert warned == ["::warning title=b.b (SHOULD)::m; affects Codex CLI; in 1 case, such as b.b@x"]
+    assert warned == ["::warning title=b.b (SHOULD)::m; affects Codex CLI; in b.b@x"]
 
 
 def test_renderings_are_the_same_each_time(hostile: Any) -> None:
@@ -304,5 +304,7 @@ def test_what_the_contract_allows_and_a_client_stops_at_is_said() -> None:
     (said,) = score.allowed_deviations(lines)
     assert said.startswith("input_tokens_details has no cached_tokens (")
     assert said.endswith("): the contract allows it, and it stops Codex CLI")
+    # Not "no client" in the line above it.
+    assert summary.affected_clients(lines) == "no client by a violation; Codex CLI by what the contract allows"
     results, recorded = evaluated(None)
     assert list(score.allowed_deviations([case_record(result, recorded, 0) for result in results])) == []

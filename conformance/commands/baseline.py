@@ -14,7 +14,7 @@ from conformance.exchange.run_directory import write_atomically
 from conformance.judge.verdict import FAIL, INCONCLUSIVE
 from conformance.report import catalogue
 from conformance.results.baseline import EXPECTABLE
-from conformance.results.baseline_file import Rewritten, parse, rewrite
+from conformance.results.baseline_file import INCONCLUSIVE_REASON, Rewritten, parse, rewrite
 
 #: The default of --verdict: all except warnings, which do not fail a run.
 _VERDICTS = (FAIL, INCONCLUSIVE)
@@ -28,7 +28,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="from_run", type=Path, metavar="RUN", help=argparse.SUPPRESS)
     add_output(parser, "file to write or update (default: standard output)", "--write")
     parser.add_argument(
-        "--reason", default="", metavar="TEXT", help="reason of added entries, and of existing entries without one"
+        "--reason",
+        default="",
+        metavar="TEXT",
+        help="why these failures are accepted: the reason of added entries, and of existing entries without one; "
+        "inconclusive cases have it only with --verdict inconclusive",
     )
     parser.add_argument(
         "--verdict",
@@ -46,7 +50,9 @@ def main(options: argparse.Namespace) -> int:
         known = catalogue.case_ids(run.head.revision)
         text = _existing(options.output)
         file = str(options.output or "baseline")
-        made = rewrite(text, file, run.cases, known, options.verdict or _VERDICTS, options.reason)
+        undecided = options.reason if INCONCLUSIVE in (options.verdict or ()) else INCONCLUSIVE_REASON
+        verdicts = options.verdict or _VERDICTS
+        made = rewrite(text, file, run.cases, known, verdicts, options.reason, undecided)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     if options.output is None:

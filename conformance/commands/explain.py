@@ -21,6 +21,8 @@ def main(options: argparse.Namespace) -> int:
     """Print the rule."""
     rule = options.rule.partition("@")[0]  # Accepts a case id, as copied from a report.
     text = catalogue.explain(rule, options.revision)
+    if text is None and rule in catalogue.areas():
+        raise CommandError(f"{rule!r} is an area, not a rule; conformance list {rule} prints its rules")
     if text is None:
         raise CommandError(f"no rule {rule!r}{catalogue.nearest(rule) or '; conformance list prints all rules'}")
     print(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.exchange.run_directory import write_atomically
-from conformance.report.trend import Trend, page, text, trend
+from conformance.report.trend import LEGEND, Trend, page, text, trend
 from conformance.results.baseline import matches_any
 from conformance.results.history import History, HistoryError, opened
 
@@ -48,6 +48,7 @@ def main(options: argparse.Namespace) -> int:
         for one in found:
             for line in text(one):
                 print(line)
+        print(f"\n{LEGEND}")
         return 0
     try:
         write_atomically(options.html, page(found))

@@ -13,18 +13,19 @@ HELP = "list the rules, one a line"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options: area and level."""
-    parser.add_argument("--area", help="only rules of this area, such as auth or lifecycle")
+    """Add the arguments: area and level. ``--area`` is the area's name in earlier versions."""
+    parser.add_argument("area", nargs="?", metavar="AREA", help="only rules of this area, such as auth or lifecycle")
+    parser.add_argument("--area", dest="former", help=argparse.SUPPRESS)
     parser.add_argument("--level", choices=LEVELS, help="only rules of this level")
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the rules."""
-    areas = catalogue.areas()
-    if options.area not in (None, *areas):
-        near = difflib.get_close_matches(options.area, areas, n=1)
+    areas, area = catalogue.areas(), options.area or options.former
+    if area not in (None, *areas):
+        near = difflib.get_close_matches(area, areas, n=1)
         offer = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(areas)}"
-        raise CommandError(f"unknown area {options.area!r}; {offer}")
-    for line in catalogue.listing(options.area, options.level):
+        raise CommandError(f"unknown area {area!r}; {offer}")
+    for line in catalogue.listing(area, options.level):
         print(line)
     return 0

@@ -24,8 +24,6 @@ PACKAGE = Path(inspect.getfile(conformance)).parent
 #: Areas whose rules mostly read the events of a stream.
 _STREAM_AREAS = frozenset({"event", "identity", "lifecycle", "sequence", "sse", "sum"})
 
-_UNRELEASED = re.compile(r"^## Unreleased \(([\d.]+)\)", re.MULTILINE)
-
 _NAME = re.compile(r"[a-z]+(\.[a-z0-9]+([_-][a-z0-9]+)*)+")
 
 _ROW = """[[requirement]]
@@ -126,17 +124,9 @@ def _with_row(rule: str, level: str) -> tuple[Path, str]:
     blocks = path.read_text(encoding="utf-8").split("[[requirement]]\n")
     at = max(index for index, block in enumerate(blocks) if block.startswith(start))
     blocks[at] = blocks[at].rstrip("\n") + "\n\n"
-    blocks.insert(
-        at + 1, _ROW.format(rule=rule, level=level, revision=DEFAULT.revision, since=_since()).partition("\n")[2] + "\n"
-    )
+    row = _ROW.format(rule=rule, level=level, revision=DEFAULT.revision, since=conformance.__version__)
+    blocks.insert(at + 1, row.partition("\n")[2] + "\n")
     return path, "[[requirement]]\n".join(blocks).rstrip("\n") + "\n"
-
-
-def _since() -> str:
-    """The version of the suite that introduces the rule: the unreleased one of the changelog."""
-    file = PACKAGE.parent / "CHANGELOG.md"
-    found = _UNRELEASED.search(file.read_text(encoding="utf-8")) if file.is_file() else None
-    return found[1] if found else conformance.__version__
 
 
 def _with_check(rule: str) -> tuple[Path, str]:

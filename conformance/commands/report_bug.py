@@ -28,7 +28,12 @@ _NEAREST = 3
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the run, the rule and the output file."""
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder or results file")
-    parser.add_argument("rule", metavar="RULE[@SCENARIO]", help="a rule that failed in the run, or one case of it")
+    parser.add_argument(
+        "rule",
+        nargs="?",
+        metavar="RULE[@SCENARIO]",
+        help="a rule that failed in the run, or one case of it (default: list the rules that failed)",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: standard output)")
 
 
@@ -39,6 +44,8 @@ def main(options: argparse.Namespace) -> int:
             f"{options.run} contains no {RESULTS}; conformance judge or conformance run --replay writes it"
         )
     run = load(options.run)
+    if options.rule is None:
+        return _list(run)
     line = _wanted(run, options.rule)
     try:
         text = issue(run, line, *cause_of(run, line))
@@ -57,10 +64,23 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def _list(run: Results) -> int:
+    """Print the rules that an issue can be written about, one a line, root causes first."""
+    failing = [one.requirement for one in _failing(run)]
+    found = [cause.rule for cause in causes(run.cases) if cause.rule in failing]
+    rules = list(dict.fromkeys([*found, *failing]))
+    print("\n".join(rules) if rules else "no rule failed in this run")
+    return 0
+
+
+def _failing(run: Results) -> list[CaseRecord]:
+    return [one for one in run.cases if one.has_problem and one.verdict != STALE and one.findings]
+
+
 def _wanted(run: Results, name: str) -> CaseRecord:
     """The failed case named by the argument, or the simplest failed case of the rule."""
     rule, _, scenario = name.partition("@")
-    failing = [one for one in run.cases if one.has_problem and one.verdict != STALE and one.findings]
+    failing = _failing(run)
     found = [one for one in failing if one.requirement == rule and scenario in ("", one.scenario)]
     if not found:
         raise CommandError(_why_not(run, failing, rule, scenario))

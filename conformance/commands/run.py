@@ -41,7 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(words: list[str]) -> int:
     """Run pytest. A first argument that is not an option is the endpoint; all others are passed to pytest."""
     # The cache of --lf and --sw is in the current folder: pytest would choose that of the installed package.
-    passed = ["-p", "conformance.plugin", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", *QUIET, str(_CHECKS)]
+    has_cache = not any(word.endswith("no:cacheprovider") for word in words)  # Without it the setting is a warning.
+    cache = ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"] if has_cache else []
+    passed = ["-p", "conformance.plugin", *cache, *QUIET, str(_CHECKS)]
     given = Invocation(("conformance", "run", *words))
     if words and not words[0].startswith("-"):
         passed += ["--endpoint", words.pop(0)]

@@ -6,14 +6,19 @@ import argparse
 import contextlib
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.config.target import Misconfigured
+from conformance.contract.schemas import REVISIONS
 from conformance.emulator import serve
 from conformance.emulator.__main__ import DEFAULT_KEY, KEY_VARIABLE
 from conformance.emulator.__main__ import main as serve_built_in
+from conformance.emulator.faults import FAULTS
+from conformance.report import catalogue
 from conformance.wire.alike import Alike
 from conformance.wire.playback import Playback
 from conformance.wire.replay import open_recording
@@ -33,7 +38,27 @@ def main(words: list[str]) -> int:
         return _replay(_parser().parse_args(words))
     if {"-h", "--help"} & set(words):
         print(f"{_parser().format_help()}\nWithout --replay and --like, the built-in endpoint:\n")
-    return serve_built_in(words)
+    for fault, revision in () if "--quiet" in words else of_other_revision(words):
+        print(f"{fault} shows in revision {revision} only: add --revision {revision}", file=sys.stderr)
+    return serve_built_in(words, "conformance serve")
+
+
+def of_other_revision(words: list[str]) -> Iterator[tuple[str, str]]:
+    """The named faults that violate no rule of the served revision, each with the revision in which they do."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--revision", default=REVISIONS[0])
+    try:
+        options, _ = parser.parse_known_args(words)
+    except argparse.ArgumentError:
+        return  # The built-in endpoint reports it.
+    named = [FAULTS[name] for name in options.fault if name in FAULTS and FAULTS[name].rules]
+    if not named or options.revision not in REVISIONS:
+        return
+    rules = {one: {case.partition("@")[0] for case in catalogue.case_ids(one)} for one in REVISIONS}
+    for fault in named:
+        if rules[options.revision].isdisjoint(fault.rules):
+            yield from ((fault.name, one) for one in REVISIONS if not rules[one].isdisjoint(fault.rules))
 
 
 def _parser() -> argparse.ArgumentParser:

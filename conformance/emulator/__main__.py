@@ -33,13 +33,13 @@ KEY_VARIABLE = "MIMO_API_KEY"
 DEFAULT_KEY = "built-in-key"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the endpoint until it is interrupted or terminated.
+def main(argv: Sequence[str] | None = None, prog: str = "python -m conformance.emulator") -> int:
+    """Runs the endpoint until it is interrupted or terminated; `prog` is the command that the help names.
 
     The key is read from the environment, for an argument list is open to everybody on a machine. Returns 0
     when stopped or after listing names, 2 for an unknown name or a port that cannot be had.
     """
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     if options.list_faults or options.list_variants:
         _list(FAULTS if options.list_faults else VARIANTS)
         return 0
@@ -126,9 +126,9 @@ def _list(known: Mapping[str, Behaviour]) -> None:
         print(f"{name:{widest}}  {behaviour.says}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m conformance.emulator",
+        prog=prog,
         description="A built-in endpoint for POST /v1/responses: conformant by default, with faults on request.",
         epilog=f"It accepts the key in {KEY_VARIABLE}; the default is {DEFAULT_KEY!r}.",
     )
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--script", type=Path, metavar="FILE", help="TOML file of scripted responses (docs/emulator.md)")
     add("--quiet", action="store_true", help="print only the URL")
     add("--log", metavar="FILE", help="append a JSON line for each request, without its headers")
-    add("--list-faults", action="store_true", help="name all faults and stop")
+    add("--list-faults", action="store_true", help="list all faults and exit")
     add("--list-variants", action="store_true", help="list all variants and exit")
     return parser
 

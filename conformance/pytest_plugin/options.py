@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.config.settings import SETTINGS
@@ -29,7 +29,16 @@ class Option:
 
 
 def options() -> Iterator[Option]:
-    """The options of the plugin, group by group."""
+    """The options of the plugin, group by group, each that takes a value with its default."""
+    return map(_with_default, _options())
+
+
+def _with_default(option: Option) -> Option:
+    takes_value = option.arguments.get("action") != "store_true"
+    return option if not takes_value or "default" in option.help else replace(option, help=f"{option.help} {_NONE}")
+
+
+def _options() -> Iterator[Option]:
     for setting in SETTINGS:
         group = TARGET if setting.name in _OF_TARGET else LIMITS
         known = setting.default is not None and "default" not in setting.help
@@ -67,8 +76,10 @@ def options() -> Iterator[Option]:
         yield Option(f"--{kind}", REPORTS, text, _value("FILE"))
 
 
+_NONE = "(default: none)"
+
 #: Options of pytest that are often used in a run: those for a parser that only prints help.
-OF_PYTEST = (
+_OF_PYTEST = (
     Option("-m", PYTEST, "only cases with this mark: -m smoke selects the most important ones", {"metavar": "MARK"}),
     Option("-k", PYTEST, "only cases whose name matches the expression", {"metavar": "EXPRESSION"}),
     Option("-x", PYTEST, "end the run and the sending at the first failure", {"action": "store_true"}),
@@ -82,6 +93,8 @@ OF_PYTEST = (
     Option("--junit-xml", PYTEST, "the cases as a JUnit file", {"metavar": "FILE"}),
     Option("--alluredir", PYTEST, "the cases as results for Allure", {"metavar": "DIR"}),
 )
+
+OF_PYTEST = tuple(map(_with_default, _OF_PYTEST))
 
 _FLAG: dict[str, Any] = {"action": "store_true"}
 

@@ -58,7 +58,7 @@ class Reporter:
         self._written: dict[str, str] = {}
         # Failures are shown by root cause at the end; a traceback of each one would repeat them.
         config.option.tbstyle = "no"
-        if config.option.reportchars == "fE":
+        if getattr(config.option, "reportchars", "") == "fE":  # Not defined with -p no:terminal.
             config.option.reportchars = "N"
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:

@@ -17,6 +17,8 @@ from conformance.results.results_file import Results
 #: Maximum number of listed cases of one kind; the rest is counted. Regressions are all listed.
 _MAX_LISTED = 20
 
+_REGRESSIONS = "Regressions"
+
 
 def render(
     found: Comparison,
@@ -33,8 +35,8 @@ def render(
     # Grouped separately: a confirmed failure must not be grouped under a flaky one.
     regressions = group_changes([one for one in found.failing if one.id not in flaky])
     shaky = group_changes([one for one in found.failing if one.id in flaky])
-    lines = [_headline(found, len(regressions), len(shaky)), ""]
-    lines += _section("Regressions", regressions, confirmed, most=len(regressions))
+    lines = [f"**{_headline(found, regressions, shaky)}**", ""]
+    lines += _section(_REGRESSIONS, regressions, confirmed, most=len(regressions))
     lines += _section("Missing", found.vanished, {}, most=len(found.vanished))
     lines += _section("Flaky", [one for one in shaky if one.id not in known_flaky], flaky)
     lines += _section("Known flaky", [one for one in shaky if one.id in known_flaky], flaky)
@@ -83,14 +85,14 @@ def to_json(found: Comparison) -> dict[str, Any]:
 def page(found: Comparison, old: Results, new: Results, file: Path) -> str:
     """The comparison as one HTML file, with links from ``file`` to the reports of both runs."""
     regressions = group_changes(found.failing)
-    headline = _headline(found, len(regressions), 0).strip("*")
+    headline = _headline(found, regressions, ())
     body = [simple.paragraph("regression" if found.regression else "no regression", headline, found.regression)]
     runs = [[age, *_described(run, file)] for age, run in (("old", old), ("new", new))]
     body.append(simple.table("Runs", ("run", "target", "run at", "suite", "report"), runs))
-    for title, changes in (("Regressions", regressions), ("Missing", found.vanished), *_grouped(found)):
+    for title, changes in ((_REGRESSIONS, regressions), ("Missing", found.vanished), *_grouped(found)):
         if changes:
             rows = [[simple.code(one.id), *map(simple.text, _cells(one))] for one in changes]
-            body.append(simple.section(f"{title} ({sum(1 + one.more for one in changes)})"))
+            body.append(simple.section(f"{title} ({_number(title, changes)})"))
             body.append(simple.table(title, ("case", "before", "now", "with it", "message"), rows))
     if found.first_seen:
         body.append(simple.section(f"New events and members ({len(found.first_seen)})"))
@@ -131,25 +133,36 @@ def _cells(one: Change) -> tuple[str, str, str, str]:
     return one.before, one.now, ", ".join(counts), message
 
 
-def _headline(found: Comparison, regressions: int, flaky: int) -> str:
+def _headline(found: Comparison, regressions: Sequence[Change], flaky: Sequence[Change]) -> str:
+    """The numbers of the sections. Regressions are counted by cause, and all other changes by case."""
+    grouped = sum(one.consequences for one in regressions)
+    counts = [counted(len(regressions), "regression") + f" with {counted(grouped, 'consequence')}" * bool(grouped)]
     parts = (
-        (regressions, "regression"),
         (len(found.vanished), "missing case"),
-        (flaky, "flaky case"),
+        (sum(one.cases for one in flaky), "flaky case"),
         (len(found.newly_evaluated), "newly evaluated"),
         (len(found.new_rules), "case of new rules"),
         (len(found.passing), "newly passing"),
         (len(found.inconclusive), "newly inconclusive"),
+        (len(found.warning), "new warning"),
+        (len(found.expected), "new expected failure"),
+        (len(found.not_applicable), "no longer applicable"),
     )
-    counts = [f"{number} {_plural(number, name)}" for number, name in parts if number]
-    return "**" + (", ".join(counts) or "no verdict changed") + "**"
+    counts = counts * bool(regressions)
+    counts += [f"{number:,} {_plural(number, name)}" for number, name in parts if number]
+    return ", ".join(counts) or "no verdict changed"
 
 
 def _plural(number: int, name: str) -> str:
-    if number == 1 or name.startswith("newly"):
+    if number == 1 or name.startswith(("newly", "no longer")):
         return name
     noun, of, rest = name.partition(" of ")
     return f"{noun}s{of}{rest}"
+
+
+def _number(title: str, changes: Sequence[Change]) -> str:
+    """The number of a section, as the headline has it."""
+    return f"{len(changes) if title == _REGRESSIONS else sum(one.cases for one in changes):,}"
 
 
 def _section(
@@ -157,7 +170,7 @@ def _section(
 ) -> Iterator[str]:
     if not changes:
         return
-    yield f"### {title} ({sum(1 + one.more for one in changes)})"
+    yield f"### {title} ({_number(title, changes)})"
     yield ""
     for one in changes[:most]:
         more = f" and {counted(one.more, 'more case')}:" if one.more else ""
@@ -211,5 +224,10 @@ def _figure(one: Figure) -> str:
 
 def _numbers(one: Figure) -> tuple[str, str, str]:
     unit = f" {one.unit}" if one.unit else ""
-    before, now = ("unknown" if value is None else f"{value:,.6g}{unit}" for value in (one.before, one.now))
+    before, now = ("unknown" if value is None else f"{_rounded(value)}{unit}" for value in (one.before, one.now))
     return one.name, before, now
+
+
+def _rounded(value: float) -> str:
+    """An integer in full; of another number three digits, because a measured time has no more."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"

@@ -32,18 +32,20 @@ def show(reporter: Any, lines: Sequence[CaseRecord], found: Sequence[Cause], pro
 
 
 def expected_failures(lines: Sequence[CaseRecord], found: Sequence[Cause]) -> Iterator[str]:
-    """A line for each root cause that a baseline lists, with the reason, and one a reason for inconclusive cases."""
+    """A line for each root cause that a baseline lists, with the reason, and one a reason for other inconclusive
+    cases."""
+    open_cases = [one for one in lines if one.verdict == EXPECTED and one.own_verdict == INCONCLUSIVE]
+    undecided = Counter(one.cause for one in open_cases)
+    listed = {one.id for cause in found if cause.verdict == EXPECTED for one in (*cause.cases, *cause.consequences)}
     for cause in found:
         if cause.verdict == EXPECTED and (mark := cause.cases[0].baseline):
             more = len(cause.cases) + len(cause.consequences) - 1
             beside = f" and {more} more" if more else ""
+            lost = sum(undecided[one.id] for one in (*cause.cases, *cause.consequences))
+            beside += f", {counted(lost, 'case')} not evaluated because of it" if lost else ""
             yield f"{cause.cases[0].id}{beside}: {_reason(mark)}"
-    unjudged = Counter(
-        _reason(line.baseline)
-        for line in lines
-        if line.verdict == EXPECTED and line.baseline and line.own_verdict == INCONCLUSIVE
-    )
-    for reason, number in unjudged.most_common():
+    others = Counter(_reason(one.baseline) for one in open_cases if one.baseline and one.cause not in listed)
+    for reason, number in others.most_common():
         yield f"{counted(number, 'case')} expected to be inconclusive: {reason}"
 
 

@@ -20,7 +20,7 @@ def render(found: Sequence[Cause]) -> Iterator[str]:
         first = cause.cases[0]
         parts = [show(one.message, 300) for one in first.findings[:1]]
         parts += [f"affects {', '.join(CLIENTS[name] for name in cause.clients)}"] * bool(cause.clients)
-        parts += [f"in {counted(len(cause.cases), 'case')}, such as {first.id}"]
+        parts += [f"in {first.id}" if len(cause.cases) == 1 else f"in {len(cause.cases):,} cases, such as {first.id}"]
         parts += [counted(len(cause.consequences), "consequence")] * bool(cause.consequences)
         kind = "warning" if cause.verdict in (WARNING, "expected") else "error"
         yield f"::{kind} title={_property(f'{cause.rule} ({cause.level})')}::{_message('; '.join(parts))}"

@@ -10,7 +10,7 @@ from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report import markdown
 from conformance.report.columns import VALUES, counted, listed
 from conformance.report.failure import clipped, show
-from conformance.report.summary import latency, quoted
+from conformance.report.summary import affected_clients, latency, quoted
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.levels import level_results
@@ -50,9 +50,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     if levels := level_results(head, results.cases, results.end):
         yield f"Levels: {markdown.cell('; '.join(one.says for one in levels))}."
         yield ""
-    counts = score.affected_clients(found)
-    affected = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
-    yield f"Affected clients, with numbers of root causes: {affected or 'none, by the recorded trials'}"
+    yield f"Affects {affected_clients(results.cases)}."
     yield from (f"- {markdown.cell(one)}" for one in score.allowed_deviations(results.cases))
     for cause in found[:_CAUSES]:
         yield from _cause(cause, again)
@@ -68,7 +66,8 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield "### Inconclusive"
         yield ""
         for why, cases in undecided_cases[:_CAUSES]:
-            yield f"- {counted(len(cases), 'case')}: {code(show(why, 200))}, such as {code(cases[0])}"
+            such = "" if len(cases) == 1 else "such as "
+            yield f"- {counted(len(cases), 'case')}: {code(show(why, 200))}, {such}{code(cases[0])}"
     if left := unsupported_features(results.cases):
         yield ""
         yield "### Excluded by the profile"

@@ -12,7 +12,7 @@ from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, 
 from conformance.report.columns import counted, fit, labelled, listed, wrapped
 from conformance.report.failure import affects, printable, show
 from conformance.results import plain_words, score
-from conformance.results.causes import Cause
+from conformance.results.causes import Cause, causes
 from conformance.results.levels import PASSES, level_results
 from conformance.results.records import CaseRecord, RunEnd
 from conformance.results.results_file import Results
@@ -85,10 +85,14 @@ def hanging(line: str) -> Iterator[str]:
         yield ("  " if place == 0 else "     ") + piece
 
 
-def affected_clients(found: Sequence[Cause]) -> str:
-    """The number of root causes that affect each client."""
-    counts = score.affected_clients(found)
+def affected_clients(lines: Lines) -> str:
+    """The number of root causes that affect each client, then the clients that stop at what the contract allows."""
+    counts = score.affected_clients(causes(lines))
     clients = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
+    allowed = ", ".join(score.clients_of_allowed(lines))
+    if allowed:
+        violations = f"{clients} (root causes)" if clients else "no client by a violation"
+        return f"{violations}; {allowed} by what the contract allows"
     return f"{clients} (root causes)" if clients else "no client, by the recorded trials"
 
 

@@ -160,7 +160,7 @@ def show(
         reporter.line(line)
     reporter.line("")
     facts = {
-        "affects": summary.affected_clients(found),
+        "affects": summary.affected_clients(lines),
         "evaluated": evaluated,
         "run": f"{summary.totals(end)}, exit {end.exit}" if end else "the run did not end",
         **({"latency": "; ".join(summary.latency(end))} if end and end.first_byte else {}),

@@ -13,6 +13,12 @@ from conformance.results.history import FLAKY, History, NightlyRun
 
 _BARS = "▁▂▃▄▅▆▇█"
 
+#: What the characters of :func:`text` mean.
+LEGEND = (
+    f"One character a nightly run, oldest first. Of a target: passed cases ({_BARS[-1]} 100 %).\n"
+    "Of a rule: a bar for the cases that failed, · all passed, ~ flaky."
+)
+
 #: The state of one rule in one nightly run.
 _NONE, _GOOD, _SHAKY, _BAD = "none", "good", "flaky", "bad"
 
@@ -61,15 +67,9 @@ def _span(nights: Sequence[NightlyRun]) -> str:
 
 
 def _bars(shares: Iterable[float | None]) -> str:
-    """One bar a run, scaled from the lowest percentage of these runs to 100 %; full height if all are 100 %."""
-    values = list(shares)
-    known = [share for share in values if share is not None]
-    low = min(known, default=0.0)
-    span = 1.0 - low
-    return "".join(
-        " " if share is None else _BARS[-1] if not span else _BARS[round((share - low) / span * (len(_BARS) - 1))]
-        for share in values
-    )
+    """One bar a run, from 0 to 100 %: 99.6 % is nearly full, and only 100 % is full. A space if no case was
+    evaluated."""
+    return "".join(" " if share is None else _BARS[int(share * (len(_BARS) - 1))] for share in shares)
 
 
 def _state(counts: Mapping[str, int]) -> str:
@@ -95,6 +95,9 @@ def _words(counts: Mapping[str, int]) -> str:
 #: The size of a square and of the gap between two, and the space of the chart: left of it, above, its height, below.
 _CELL, _GAP, _TALL = 12, 3, 14
 _LEFT, _ABOVE, _HIGH, _BELOW = 52, 8, 90, 22
+
+#: The space between the first and the last date below the chart, in pixels: two dates of few runs would overlap.
+_DATE = 110
 
 
 def page(trends: Sequence[Trend]) -> str:
@@ -138,7 +141,8 @@ def _chart(nights: Sequence[NightlyRun]) -> str:
     for share in (1.0, (1 + low) / 2, low):
         parts.append(f'<line class="axis" x1="{_LEFT}" x2="{width}" y1="{down(share):.1f}" y2="{down(share):.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{down(share) + 4:.1f}" text-anchor="end">{share:.1%}</text>')
-    for place in dict.fromkeys((0, len(nights) - 1)):
+    last = len(nights) - 1
+    for place in (0, last) if across(last) - across(0) > _DATE else (0,):  # Two dates side by side need the room.
         anchor = "start" if place == 0 else "middle"
         parts.append(f'<text x="{across(place):.1f}" y="{bottom + 16}" text-anchor="{anchor}">')
         parts.append(f"{simple.text(nights[place].started_at[:10])}</text>")

@@ -25,13 +25,11 @@ from functools import cached_property
 
 from conformance.judge.normalise import message_pattern
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
+from conformance.results.baseline_format import excerpt, format_entry
 from conformance.results.records import BaselineMark, CaseRecord, ProblemRecord
 
 #: Verdicts that an entry can expect.
 EXPECTABLE = (FAIL, WARNING, INCONCLUSIVE)
-
-#: Longest part of a message that a ready entry quotes.
-_MAX_EXCERPT = 120
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,9 @@ class Entry:
 
     ``case`` is a case id or a glob. Each message of the case must contain one of ``messages``. ``until`` is the last
     day on which the entry applies (None: no limit). ``file`` and ``line`` (from 1; 0 if unknown) are its location.
-    ``literal``: ``case`` is an id, whose brackets are not part of a glob (see :func:`literal`).
+    ``literal``: ``case`` is an id, whose brackets are not part of a glob (see :func:`literal`). For a run of some cases
+    (``--only``, ``-m``) that did not evaluate ``case``: ``also`` are the rules that failed as
+    consequences, each with a message; ``not_evaluated`` are the reasons of cases that were inconclusive because of it.
     """
 
     case: str
@@ -52,6 +52,8 @@ class Entry:
     file: str = ""
     line: int = 0
     literal: bool = False
+    also: tuple[tuple[str, str], ...] = ()
+    not_evaluated: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -97,8 +99,9 @@ def literal(entries: Iterable[Entry], known: Iterable[str]) -> list[Entry]:
     return [replace(entry, literal=True) if entry.case in ids else entry for entry in entries]
 
 
-def _apply_one(line: CaseRecord, entries: Sequence[Entry], today: date) -> CaseRecord:
-    """The case after applying the entries to it, without regard to its root cause."""
+def _apply_one(line: CaseRecord, entries: Sequence[Entry], absent: Sequence[Entry], today: date) -> CaseRecord:
+    """The case after applying the entries to it, without regard to its root cause. ``absent`` are the entries of cases
+    that the run did not evaluate."""
     for entry in entries:
         if not entry.matches(line.id) or _expired(entry, today):
             continue
@@ -107,7 +110,21 @@ def _apply_one(line: CaseRecord, entries: Sequence[Entry], today: date) -> CaseR
         is_no_failure = line.verdict in (PASS, NOT_APPLICABLE)
         if is_no_failure and entry.case == line.id and entry.verdict != INCONCLUSIVE:
             return _marked(line, entry, STALE)
-    return line
+    covering = (entry for entry in absent if _covers(entry, line)) if line.verdict in EXPECTABLE else iter(())
+    found = next(covering, None)
+    return _marked(line, found, EXPECTED) if found else line
+
+
+def _covers(entry: Entry, line: CaseRecord) -> bool:
+    """Whether an entry of a case that the run did not evaluate (``--only``, ``-m``) expects this case: it has the same
+    rule and message, or is a consequence. A root cause is listed once, as one of its cases."""
+    if line.verdict == INCONCLUSIVE and line.reason.text in entry.not_evaluated:
+        return True
+    rule = line.id.partition("@")[0]
+    if rule == entry.case.partition("@")[0]:
+        return _is_as_expected(line, entry)
+    messages = tuple(message for name, message in entry.also if name == rule)
+    return bool(messages) and _is_as_expected(line, replace(entry, verdict=FAIL, messages=messages))
 
 
 def apply(
@@ -140,7 +157,9 @@ def apply(
     for line in plain:
         for entry in entries_of.get(line.id, ()):
             evaluated.setdefault(entry, []).append(line)
-    marked = [_apply_one(line, entries_of.get(line.id, ()), today) for line in plain]
+    absent_ids = ids - {line.id for line in plain}
+    absent = [one for one in entries if one.exact and one.case in absent_ids and not _expired(one, today)]
+    marked = [_apply_one(line, entries_of.get(line.id, ()), absent, today) for line in plain]
     problems = [
         found
         for entry in entries
@@ -196,10 +215,12 @@ def _changed(entry: Entry, line: CaseRecord) -> Problem:
     if line.verdict != entry.verdict:
         what = f"the verdict is {line.verdict}, expected {entry.verdict}"
     else:
-        what = f"it is {line.verdict} with another message: {_excerpt(line.messages[0])}"
+        what = f"it is {line.verdict} with another message: {excerpt(line.messages[0])}"
     if not entry.exact:
         return Problem("changed", entry, f"{line.id}: {what}; delete or change the line")
-    new = format_entry(line.id, line.verdict, line.messages, entry.reason, entry.link, entry.until)
+    new = format_entry(
+        line.id, line.verdict, line.messages, entry.reason, entry.link, entry.until, entry.also, entry.not_evaluated
+    )
     return Problem("changed", entry, f"{what}; change the line to\n{new}")
 
 
@@ -241,46 +262,3 @@ def _contains(message: str, entry: Entry) -> bool:
 
 def _marked(line: CaseRecord, entry: Entry, verdict: str) -> CaseRecord:
     return replace(line, verdict=verdict, baseline=BaselineMark(line.verdict, entry.place, entry.reason, entry.link))
-
-
-# -- generated entries -------------------------------------------------------------------------------------------------
-
-
-def format_entry(
-    case: str, verdict: str, messages: Iterable[str], reason: str = "", link: str = "", until: date | None = None
-) -> str:
-    """The line of a baseline file for an expected failure. The reason is empty until the user writes it."""
-    text = {message_pattern(part): quoted(part) for part in map(_excerpt, messages)}
-    parts = list(text.values()) or [quoted("")]
-    members = [] if verdict == FAIL else [f'verdict = "{verdict}"']
-    members.append(f"message = {parts[0] if len(parts) == 1 else '[' + ', '.join(parts) + ']'}")
-    members.append(f"reason = {quoted(reason)}")
-    members += [f"link = {quoted(link)}"] if link else []
-    members += [f"until = {until.isoformat()}"] if until else []
-    return f"{quoted(case)} = {{ {', '.join(members)} }}"
-
-
-def format_record(line: CaseRecord, reason: str = "") -> str:
-    """The baseline line for a case record."""
-    return format_entry(line.id, line.own_verdict, line.messages, reason)
-
-
-def quoted(text: str) -> str:
-    """The text as a TOML basic string; lone surrogates are replaced by question marks."""
-    escaped = "".join(
-        f"\\{letter}" if letter in '"\\' else letter if letter.isprintable() else f"\\U{ord(letter):08x}"
-        for letter in text.encode("utf-8", "replace").decode("utf-8")
-    )
-    return f'"{escaped}"'
-
-
-def _excerpt(message: str) -> str:
-    """The beginning of a message: up to the first lone surrogate, and without a quoted value that is cut off, because
-    a part of a value could not be compared with another run."""
-    text = message[:_MAX_EXCERPT]
-    for place, letter in enumerate(text):
-        if "\ud800" <= letter <= "\udfff":
-            return text[:place]
-    if len(message) > _MAX_EXCERPT and text.count("'") % 2:
-        return text[: text.rindex("'")]
-    return text

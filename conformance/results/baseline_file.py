@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import Misconfigured
-from conformance.judge.verdict import EXPECTED, FAIL
-from conformance.results.baseline import EXPECTABLE, Entry, Problem, apply, format_record, quoted
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE
+from conformance.results.baseline import EXPECTABLE, Entry, Problem, apply
+from conformance.results.baseline_format import format_record, quoted
 from conformance.results.records import CaseRecord
 
 _TABLE = "expected"
@@ -25,7 +26,10 @@ HEADER = (
     f"[{_TABLE}]\n"
 )
 
-_MEMBERS = ("verdict", "message", "reason", "link", "until")
+_MEMBERS = ("verdict", "message", "reason", "link", "until", "also", "not_evaluated")
+
+#: The reason of an entry for an inconclusive case: the user's reason is about the failures.
+INCONCLUSIVE_REASON = "could not be evaluated when this entry was written"
 
 
 def read(paths: Iterable[Path]) -> tuple[Entry, ...]:
@@ -76,8 +80,23 @@ def _entry(case: str, given: Any, file: str, line: int, needs_reason: bool) -> E
     if until is not None and type(until) is not date:
         raise Misconfigured(f"{where}: until is {until!r}, expected a date without quotes, such as 2026-12-31")
     return Entry(
-        case, given.get("verdict", FAIL), tuple(messages), reason, given.get("link", ""), until, file, line
+        case, given.get("verdict", FAIL), tuple(messages), reason, given.get("link", ""), until, file, line,
+        also=_also(given.get("also", {}), where), not_evaluated=tuple(_texts(given.get("not_evaluated", []), where)),
     )  # fmt: skip
+
+
+def _also(given: Any, where: str) -> tuple[tuple[str, str], ...]:
+    """The rules of ``also``, each with its messages."""
+    if not isinstance(given, dict):
+        raise Misconfigured(f"{where}: also is not a table of rules with their messages")
+    return tuple((rule, text) for rule, texts in given.items() for text in _texts(texts, where))
+
+
+def _texts(given: Any, where: str) -> list[str]:
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not all(isinstance(one, str) and one for one in texts):
+        raise Misconfigured(f"{where}: also and not_evaluated have texts that are not empty")
+    return texts
 
 
 def _line_of(lines: Sequence[str], case: str) -> int:
@@ -108,10 +127,17 @@ class Rewritten:
 
 
 def rewrite(
-    text: str, file: str, cases: Sequence[CaseRecord], known: Sequence[str], verdicts: Sequence[str], reason: str
+    text: str,
+    file: str,
+    cases: Sequence[CaseRecord],
+    known: Sequence[str],
+    verdicts: Sequence[str],
+    reason: str,
+    inconclusive_reason: str = INCONCLUSIVE_REASON,
 ) -> Rewritten:
     """Update a baseline from a run: entries that apply are kept, stale ones are removed, and cases with one of
-    ``verdicts`` are added unless they are consequences of listed ones. Entries without a reason get ``reason``.
+    ``verdicts`` are added unless they are consequences of listed ones. Entries without a reason get ``reason``;
+    those of inconclusive cases are written with ``inconclusive_reason``.
 
     ``cases`` are the records of the run, ``known`` the ids of all cases of the revision. Entries whose cases were not
     evaluated are kept. Raises :class:`Misconfigured` if an entry that must change is not on one line.
@@ -134,8 +160,11 @@ def rewrite(
     listed = {entry.case for entry in entries}
     covered = {one.id for one in marked if one.verdict == EXPECTED}
     covered |= {one.id for one in marked if one.verdict in verdicts and not one.cause}
+    caused: dict[str, list[CaseRecord]] = {}
+    for line in marked:
+        caused.setdefault(line.cause, []).append(line)
     new = [
-        format_record(line, reason)
+        format_record(line, inconclusive_reason if line.verdict == INCONCLUSIVE else reason, caused.get(line.id, ()))
         for line in marked
         if line.verdict in verdicts and line.id not in listed and line.cause not in covered
     ]

@@ -25,6 +25,7 @@ class Change:
     ``previous_message`` is the message in the old run, if only the message changed. ``cause`` is the id of its root
     cause, empty if it is one; ``consequences`` is the number of its consequences (set by :func:`group_changes`).
     ``more`` is the number of further cases of the rule that changed in the same way (set by :func:`group_by_rule`).
+    ``cases`` is the number of all these cases: those of grouped changes add up to the number of changes.
     """
 
     id: str
@@ -35,6 +36,11 @@ class Change:
     cause: str = ""
     consequences: int = 0
     more: int = 0
+
+    @property
+    def cases(self) -> int:
+        """The number of cases in one line of a report."""
+        return 1 + self.more + self.consequences
 
 
 @dataclass(frozen=True)
@@ -230,7 +236,14 @@ def _first_of_each(keyed: Sequence[tuple[str, Change]]) -> list[Change]:
     groups: dict[str, list[Change]] = {}
     for key, one in keyed:
         groups.setdefault(key, []).append(one)
-    return [replace(group[0], more=sum(1 + one.more for one in group) - 1) for group in groups.values()]
+    return [
+        replace(
+            group[0],
+            more=sum(1 + one.more for one in group) - 1,
+            consequences=sum(one.consequences for one in group),
+        )
+        for group in groups.values()
+    ]
 
 
 def _rule(case: str) -> str:

@@ -67,13 +67,19 @@ def refused_in_words(first: CaseRecord) -> str:
     answered = _ANSWERED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
-        return f"{finding.scenario} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
+        return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
     if not subject or not answered:
         place = f" (in {finding.scenario})" if finding.scenario else ""
         return f"{shortened(message, _MESSAGE)}{place}"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_told(answered[2])}"
+
+
+def _sent(scenario: str) -> str:
+    """What was sent: a scenario, or the recorded request of a real client."""
+    kind, _, client = scenario.partition(".")
+    return f"the request of the client {client}" if kind == "client" else scenario
 
 
 def _told(words: str | None) -> str:

@@ -81,6 +81,12 @@ def allowed_deviations(lines: Sequence[CaseRecord]) -> Iterator[str]:
         yield f"{parts} ({many(len(cases), 'case')}): the contract allows it, and it stops {clients}"
 
 
+def clients_of_allowed(lines: Sequence[CaseRecord]) -> list[str]:
+    """The names of the clients that stop at something that the contract allows."""
+    hit = {name for line in lines if line.level == "MAY" and line.observed for name in line.breaks}
+    return [CLIENTS[name] for name in CLIENTS if name in hit]
+
+
 def inconclusive(line: CaseRecord) -> bool:
     """Whether a case is inconclusive, with or without a baseline that expects it."""
     return line.own_verdict == INCONCLUSIVE
@@ -169,7 +175,7 @@ def _partial(partial: Partial) -> str:
 
 
 def _rules(number: int, level: str) -> str:
-    return f"{many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
+    return f"{many(number, f'{level} rule')} {'is' if number == 1 else 'are'} violated"
 
 
 def many(number: int, what: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from conformance.commands.serve import of_other_revision
 from conformance.emulator import Endpoint, Reply
 from conformance.emulator.__main__ import main
 from conformance.emulator.bench import Bench, snippets
@@ -127,3 +128,11 @@ def test_the_snippets_hold_url_and_model_and_no_key() -> None:
     assert said.count("http://127.0.0.1:1/v1") == 2
     assert '"model": "mimo"' in said
     assert "$MIMO_API_KEY" in said
+
+
+def test_a_fault_that_shows_in_another_revision_only_is_reported() -> None:
+    """A user who plants such a fault and runs against the served revision would find nothing."""
+    fault = "event.custom-tool-call-input-done-without-item-id"
+    assert list(of_other_revision(["--fault", fault])) == [(fault, "2026-10")]
+    assert list(of_other_revision(["--fault", fault, "--revision", "2026-10"])) == []
+    assert list(of_other_revision(["--fault", "lifecycle.no-created", "--fault=auth.*", "--port"])) == []

@@ -30,7 +30,7 @@ CLIENTS = {
     "agents": "agents SDK and pydantic clients",
     "langchain": "langchain-openai",
     "litellm": "LiteLLM",
-    "open-responses": "AI SDK, open-responses",
+    "open-responses": "AI SDK open-responses",
     "langchain-js": "LangChain JS",
     "pydantic-ai": "pydantic-ai",
     "opencode": "OpenCode",
