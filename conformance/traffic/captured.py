@@ -21,6 +21,7 @@ from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.applicability import Unavailable, undocumented_members
 from conformance.judge.recorded import Recorded
 from conformance.report.failure import printable
+from conformance.traffic.placeholders import Placeholders, placeholders_in
 
 #: The detail in recordings of earlier versions of ``watch`` whose key is a word, which was replaced in the response.
 KEY_IS_A_WORD = "the client's key is a word of the answer"
@@ -100,7 +101,12 @@ class Captured:
         # If it is ``clean``, the terminal event was received and only the end of the framing is missing.
         if self.unfinished and self.exchange.ended != "clean":
             return self.unfinished
-        return self.shortened or self.not_final or self.failed
+        return self.shortened or self.not_final or self.failed or self.placeholders.why
+
+    @cached_property
+    def placeholders(self) -> Placeholders:
+        """What the writer of a file replaced; nothing in what the suite recorded itself."""
+        return placeholders_in(self.received) if "framing" in self.unavailable else Placeholders()
 
     @property
     def in_background(self) -> bool:
@@ -178,8 +184,8 @@ def is_path_of_ours(url: str, contract: Contract = DEFAULT) -> bool:
     """Whether the path of a URL, which may be relative, ends as the contract defines (``/responses``)."""
     try:
         path = urlsplit(url.strip()).path
-    except ValueError:
-        return False
+    except ValueError:  # A redacted host, such as https://[REDACTED]/v1/responses, is no valid URL.
+        path = url.partition("?")[0]
     return f"/{path}".rstrip("/").endswith(contract.path)
 
 

@@ -20,11 +20,15 @@ from conformance.decode.response import EVENT_STREAM
 from conformance.exchange.codings import is_text
 from conformance.exchange.exchange import CODINGS, Headers, codings_in, content_coding
 from conformance.judge.applicability import Unavailable
+from conformance.traffic.placeholders import is_placeholder, without_note
 
 BODY_NOT_CAPTURED = "the capture does not contain the body"
 
 #: A byte order mark is not counted by all who write a size.
 _SLACK = 3
+
+#: A body of fewer bytes may be a placeholder; no Response object is as short.
+_SHORTEST = 60
 
 #: The limit in bytes of a body file that belongs to a HAR.
 _MOST = 16_000_000
@@ -102,6 +106,10 @@ def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
     size, saved = number(content.get("size")) or 0, number(content.get("compression")) or 0
     least = min(size, size + saved)
     short = f"the capture contains {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
+    if is_placeholder(said := data[:_SHORTEST].decode("utf-8", "replace").strip()) and len(data) < _SHORTEST:
+        return Body(missing=f"the capture contains {said!r} in place of the body")
+    if _LIKELY.match(data) and (kept := without_note(data)) is not data:
+        data, short = kept, "the capture ends with a note that the body was shortened"
     return Body(data, short=short, unavailable=unavailable)
 
 

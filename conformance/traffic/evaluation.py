@@ -129,8 +129,12 @@ class Work:
                 for case in cases_of(replace(check, where=None, over=partial(_group_of, one, check.rule)), context)
             ]
             evaluated = [_portable(evaluate_case(case, record, self._secrets, planned=False)) for case in cases]
+            replaced = ""
+            if "framing" in one.unavailable:
+                cleared = [one.placeholders.cleared(case) for case in evaluated]
+                evaluated, replaced = [case for case, _ in cleared], next((why for _, why in cleared if why), "")
             compared = tuple(check.rule for check in _comparing() if _fits(one, check, undocumented))
-            return Part(evaluated, one.in_part, compared, _ids_of(one) if compared else None)
+            return Part(evaluated, one.in_part or replaced, compared, _ids_of(one) if compared else None)
         finally:
             one.release()
 
@@ -216,10 +220,18 @@ def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
         return False
     if one.shortened and check.rule.startswith(NEED_EVERY_EVENT):
         return False
-    if check.rule == "lifecycle.snapshots" and one.in_background:
+    if one.placeholders.excludes(check.rule):
+        return False
+    if check.rule == "lifecycle.snapshots" and one.in_background and _begins_queued(one.received):
         return False  # A background Response can be created with status queued.
     if check.rule == "response.ends-final" and one.failed:
         return False
     if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
     return check.where.applies(one.received, unavailable, undocumented)
+
+
+def _begins_queued(received: Received) -> bool:
+    """Whether an opening event of a stream has status queued."""
+    opening = received.of(*received.contract.decoding.of("begin")) if received.looks_like_stream else []
+    return any(event.response.get("status") == "queued" for event in opening)

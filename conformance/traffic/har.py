@@ -33,6 +33,7 @@ from conformance.traffic.content import Body, body_of, coding_of, has_no_body, n
 from conformance.traffic.duplicates import Copy, repeats
 from conformance.traffic.har_entries import HarEntries
 from conformance.traffic.incomplete import marked, may_go_on
+from conformance.traffic.placeholders import is_placeholder
 
 #: Unix seconds beyond this are milliseconds.
 _MILLISECONDS = 10**11
@@ -137,7 +138,8 @@ def _captured(
     label: str, entry: dict[str, Any], secrets: Sequence[Secret], folder: Path, named: Sequence[str]
 ) -> Captured:
     response = mapping(entry.get("response"))
-    headers, status = _headers(response), _status(response)
+    headers = tuple(pair for pair in _headers(response) if not is_placeholder(pair[1]))
+    status = _status(response)
     sent, sent_at = _sent(entry, folder), _started(entry)
     body = body_of(entry, headers, folder)
     unavailable: set[Unavailable] = {"framing", *body.unavailable, *entry.get("_unavailable", ())}
