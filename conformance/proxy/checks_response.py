@@ -222,7 +222,9 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     for member, other in _ASPECTS.items():
         want, got = getattr(sent, member), getattr(taken, member)
         if want != got and not _fails(view, other):
-            yield Finding(start + text_differs(member, want, got, SENT, TAKEN), want, got)
+            states = f"the upstream's response is {want}, the client's is {got}"
+            differs = states if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
+            yield Finding(start + differs, want, got)
             return
     if not _fails(view, "response.calls"):
         for one in of_calls(sent.calls, taken.calls):

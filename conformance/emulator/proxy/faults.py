@@ -162,6 +162,8 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"replied": lambda ctx, headers: {**headers, "Content-Type": "text/event-stream"}}),
     ("mixes-streams", "Sends the deltas of concurrent streams to any client.", "response.not-mixed",
      {"events": mixed}),
+    ("shares-lines", "Joins the rest of a line with the next bytes of any stream.", "response.not-mixed",
+     {"settings": {"reader": "shared", "skips_invalid": True}}),
     # The flow of a stream.
     ("buffers-streams", "Sends the stream at its end.", "streaming.text",
      {"settings": {"buffers": ("all",)}}),
@@ -222,6 +224,8 @@ _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("untranslated-parts", "Sends content parts of the type input_text.", "request.dialect", {"sent": untranslated}),
     ("needs-done", "Takes a stream without [DONE] for interrupted.", "forms.same-response",
      {"settings": {"needs_done": True}}),
+    ("first-call-of-chunk", "Reads only the first tool call of a chunk.", "forms.same-response",
+     {"settings": {"calls_a_chunk": 1}}),
     ("no-include-usage", "Does not request the usage of a stream.", "response.usage",
      {"sent": without("stream_options")}),
 )  # fmt: skip

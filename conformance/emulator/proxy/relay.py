@@ -43,7 +43,7 @@ def _objects(handler: Any, settings: Settings, response: http.client.HTTPRespons
 
 
 def _chat(handler: Any, settings: Settings, response: http.client.HTTPResponse) -> Iterator[Dict]:
-    builder = Builder(str(handler.ctx.body.get("model")))
+    builder = Builder(str(handler.ctx.body.get("model")), settings.calls_a_chunk)
     done = False
     begun = False
     try:

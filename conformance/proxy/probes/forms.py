@@ -34,6 +34,11 @@ def _answer(canary: str) -> Plan:
     return plan(canary, f"{canary} 漢字 👩‍👩‍👧‍👦 é.", f"Think of {canary} 漢.", [("planTrip", _ARGUMENTS)])
 
 
+def _two_calls(canary: str) -> Plan:
+    calls = [("planTrip", _ARGUMENTS), ("planTrip", '{"zone":"south"}')]
+    return plan(canary, f"{canary} 漢字.", f"Think of {canary} 漢.", calls)
+
+
 def _frames(change: Callable[[bytes], bytes]) -> Callable[[Plan], Script]:
     return lambda made: Script(made, frames=lambda frames: [change(frame) for frame in frames])
 
@@ -154,13 +159,15 @@ def _no_choices_first(objects: Objects, dialect: str) -> Objects:
 
 
 def _whole_call(objects: Objects, dialect: str) -> Objects:
-    """A call in one chunk, with its name and all of its arguments."""
+    """All calls in one chunk, each with its name and all of its arguments."""
     made: Objects = []
     for one in objects:
         found = one["choices"][0]["delta"].get("tool_calls") if one["choices"] else None
         before = made[-1]["choices"][0]["delta"].get("tool_calls") if made and made[-1]["choices"] else None
-        if found and before and found[0]["index"] == before[0]["index"]:
-            before[0]["function"]["arguments"] += found[0]["function"]["arguments"]
+        if found and before and found[0]["index"] == before[-1]["index"]:
+            before[-1]["function"]["arguments"] += found[0]["function"]["arguments"]
+        elif found and before:
+            before += found
         else:
             made.append(one)
     return made
@@ -285,5 +292,6 @@ def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     headers = {"Accept-Encoding": "gzip"} if "gzip" in name else {}
     about = {"usage_absent": True} if "no-usage" in name else {"may_fail": True} if "large-header" in name else {}
     return simple(
-        f"form.{name}", RARE if name in _RARE else FORMS, _body, stream, _answer, script, about, headers=headers,
+        f"form.{name}", RARE if name in _RARE else FORMS, _body, stream,
+        _two_calls if name == "call-in-one-chunk" else _answer, script, about, headers=headers,
     )  # fmt: skip
