@@ -1,11 +1,19 @@
 """Settings of the suite's own tests."""
 
+import signal
+import threading
+
 import pytest
 from hypothesis import settings
 
 # A loaded machine is slow, which is no finding.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# A shell starts its background jobs with SIGINT ignored, which the processes of the tests would inherit: the tests that
+# interrupt a run would fail.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Files whose tests mostly wait: for time-outs, servers and other processes. They begin first, so that one worker of
 #: xdist waits while the others compute, and none of them is the last.
