@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from .. import render
 from ..chat import REASONING
@@ -148,20 +148,11 @@ class Builder:
 class Frames:
     """Reads an event stream, as the WHATWG's grammar defines it. `reader` selects the mistakes of a parser."""
 
-    _shared: ClassVar[bytes] = b""
-
     def __init__(self, reader: str = "standard") -> None:
         self._reader = reader
         self._rest = b""
         self._data: list[str] = []
         self._first = True
-
-    def _joined(self, data: bytes) -> bytes:
-        """The bytes behind those that are left of the read before: of any stream, if the reader shares them."""
-        if self._reader != "shared":
-            return self._rest + data
-        joined, Frames._shared = Frames._shared + data, b""
-        return joined
 
     def feed(self, data: bytes) -> Iterator[str]:
         """The data of each event that these bytes complete; b"" at the end of the stream."""
@@ -171,7 +162,7 @@ class Frames:
         if self._first and data:
             self._first = False
             data = data.removeprefix(b"\xef\xbb\xbf") if self._reader == "standard" else data
-        self._rest = self._joined(data)
+        self._rest += data
         for line in self._lines(not data):
             if line:
                 name, _, value = line.partition(":")
@@ -197,8 +188,6 @@ class Frames:
                 ends = [at for at in ends if self._rest[at : at + 1] == b"\n"]
             at = min(ends, default=-1)
             if at < 0 or (self._rest[at:] == b"\r" and not last):
-                if self._reader == "shared":
-                    Frames._shared = self._rest
                 return
             size = 2 if self._rest[at : at + 2] == b"\r\n" else 1
             line, self._rest = self._rest[:at], self._rest[at + size :]

@@ -162,8 +162,6 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"replied": lambda ctx, headers: {**headers, "Content-Type": "text/event-stream"}}),
     ("mixes-streams", "Sends the deltas of concurrent streams to any client.", "response.not-mixed",
      {"events": mixed}),
-    ("shares-lines", "Joins the rest of a line with the next bytes of any stream.", "response.not-mixed",
-     {"settings": {"reader": "shared", "skips_invalid": True}}),
     # The flow of a stream.
     ("buffers-streams", "Sends the stream at its end.", "streaming.text",
      {"settings": {"buffers": ("all",)}}),

@@ -141,12 +141,6 @@ def _together(kit: Kit) -> None:
     kit.send_together(asks)
 
 
-def _in_two(frame: bytes) -> tuple[bytes, bytes]:
-    """A frame divided in its data line, between two characters."""
-    at = frame.find(b"data:") + len(b"data:") + 4
-    return frame[:at], frame[at:]
-
-
 class _Gate:
     """Interleaves streams: each step of a stream begins when every stream has reached it, or after a second."""
 
@@ -160,8 +154,7 @@ class _Gate:
             return one
 
         def steps(frames: Sequence[bytes]) -> list[Step]:
-            # Each frame in two network chunks: a proxy whose streams share the rest of a line mixes them.
-            return [Step(part, pause=0.002) for frame in frames for part in _in_two(frame)]
+            return [Step(frame, pause=0.002) for frame in frames]
 
         return Script(
             made, events=lambda objects, dialect: _divide(objects, "text", dialect, parts), steps=steps, answer=answer
