@@ -85,38 +85,29 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
     ]
 
 
-def test_another_outcome_of_a_rule_is_shown_beside_that_of_most_cases() -> None:
-    lines = [
-        case("request.malformed-json@a", "fail", "received HTTP 200"),
-        case("request.malformed-json@b", "fail", "received HTTP 200"),
-        case("request.malformed-json@c", "fail", "received HTTP 500: Internal Server Error"),
-    ]
-    (told,) = listed(lines)
-    assert told == "1  received HTTP 200 (in a); also HTTP 500: Internal Server Error (in c) (3 cases)"
-
-
-def test_an_error_of_another_kind_of_the_same_rule_is_shown_too() -> None:
-    lines = [
-        case("error.real-status@a", "fail", "invalid request: received HTTP 502: one"),
-        case("error.real-status@b", "fail", "invalid request: received HTTP 502: another"),
-        case("error.real-status@c.stream", "fail", "an error with HTTP 200: the stream ends in response.failed"),
-    ]
-    (told,) = listed(lines)
-    assert told.endswith("(in a); also HTTP 200: the stream ends in response.failed (in c.stream) (3 cases)")
-
-
-def test_the_other_parameters_that_a_proxy_drops_are_named() -> None:
-    lines = [
-        case(
-            "proxy.request.parameters@a", "fail", "top_p: the client sent 0.8, the upstream received no such parameter"
-        ),
-        case(
-            "proxy.request.parameters@b", "fail", "top_p: the client sent 0.9, the upstream received no such parameter"
-        ),
-        case("proxy.request.parameters@c", "fail", "effort: the client sent 'low', the upstream received 'high'"),
-    ]
-    (told,) = listed(lines)
-    assert told.endswith("received no such parameter (in a); also effort (3 cases)")
+@pytest.mark.parametrize(
+    ("rule", "messages", "line"),
+    [
+        ("request.malformed-json",
+         {"a": "received HTTP 200", "b": "received HTTP 200", "c": "received HTTP 500: Internal Server Error"},
+         "1  received HTTP 200 (in a); also HTTP 500: Internal Server Error (in c) (3 cases)"),
+        ("error.real-status",
+         {"a": "invalid request: received HTTP 502: one", "b": "invalid request: received HTTP 502: another",
+          "c.stream": "an error with HTTP 200: the stream ends in response.failed"},
+         "(in a); also HTTP 200: the stream ends in response.failed (in c.stream) (3 cases)"),
+        ("proxy.request.parameters",
+         {"a": "top_p: the client sent 0.8, the upstream received no such parameter",
+          "b": "top_p: the client sent 0.9, the upstream received no such parameter",
+          "c": "effort: the client sent 'low', the upstream received 'high'"},
+         "received no such parameter (in a); also effort (3 cases)"),
+    ],
+    ids=["another status", "an error of another kind", "the other parameters that a proxy drops"],
+)  # fmt: skip
+def test_another_outcome_of_a_rule_is_shown_beside_that_of_most_cases(
+    rule: str, messages: dict[str, str], line: str
+) -> None:
+    (told,) = listed([case(f"{rule}@{name}", "fail", message) for name, message in messages.items()])
+    assert told == line if line.startswith("1  ") else told.endswith(line)
 
 
 def test_what_was_not_evaluated_is_counted_by_cause() -> None:

@@ -118,9 +118,11 @@ def finish(view: View) -> Findings:
     elif taken.finish == UNFINISHED and streams(view.client):
         raise CannotEvaluate("the stream to the client has no end")  # The rule about the form reports it.
     elif sent.finish != taken.finish:
-        yield Finding(
-            f"the upstream's response is {sent.finish}, the client's is {taken.finish}", sent.finish, taken.finish
-        )
+        yield Finding(_ends_differ(sent, taken), sent.finish, taken.finish)
+
+
+def _ends_differ(sent: Outcome, taken: Outcome) -> str:
+    return f"the upstream's response is {sent.finish}, the client's is {taken.finish}"
 
 
 @rule("response.usage", "response")
@@ -145,9 +147,13 @@ def usage(view: View) -> Findings:
         left_out = actual is None and bool(got) and (name == "cached" or (name == "reasoning" and value == 0))
         if value is not None and actual != value and not left_out:
             label = f"{name} tokens" if name != "total" else "total_tokens"
-            received = "none" if actual is None else actual
-            yield Finding(f"{label}: the upstream sent {value}, the client received {received}", want, taken.usage)
+            yield Finding(_counts_differ(label, value, actual), want, taken.usage)
             return
+
+
+def _counts_differ(label: str, sent: int | None, received: int | None) -> str:
+    first, second = ("none" if one is None else one for one in (sent, received))
+    return f"{label}: the upstream sent {first}, the client received {second}"
 
 
 @rule("response.form", "response", "request", "round-trip", "streaming")
@@ -222,9 +228,8 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     for member, other in _ASPECTS.items():
         want, got = getattr(sent, member), getattr(taken, member)
         if want != got and not _fails(view, other):
-            states = f"the upstream's response is {want}, the client's is {got}"
-            differs = states if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
-            yield Finding(start + differs, want, got)
+            text = _ends_differ(sent, taken) if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
+            yield Finding(start + text, want, got)
             return
     if not _fails(view, "response.calls"):
         for one in of_calls(sent.calls, taken.calls):
@@ -232,12 +237,11 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             return
     counted: Any = None if view.record.about.get("usage_absent") else sent.usage
     if counted and not _fails(view, "response.usage"):
-        lost = [key for key in ("input", "output", "total") if counted[key] != (taken.usage or {}).get(key)]
+        received = taken.usage or {}
+        lost = next((key for key in ("input", "output", "total") if counted[key] != received.get(key)), "")
         if lost:
-            values = ((taken.usage or {}).get(lost[0]), counted[lost[0]])
-            actual, value = ("none" if one is None else one for one in values)
-            says = f"{lost[0]} tokens: the upstream sent {value}, the client received {actual}"
-            yield Finding(start + says, counted, taken.usage)
+            text = _counts_differ(f"{lost} tokens", counted[lost], received.get(lost))
+            yield Finding(start + text, counted, taken.usage)
 
 
 def _fails(view: View, name: str) -> bool:

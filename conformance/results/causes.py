@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -82,10 +82,11 @@ def readability_key(line: CaseRecord) -> tuple[int, bool, int, int, str]:
 def representative(cases: Sequence[CaseRecord]) -> CaseRecord:
     """The case as which a violated rule is shown: the simplest of those with the outcome that more than half of them
     have; without such an outcome, the simplest."""
-    outcomes = Counter(_outcome(one) for one in cases)
-    (outcome, count), *_ = outcomes.most_common(1)
-    usual = [one for one in cases if _outcome(one) == outcome] if 2 * count > len(cases) else cases
-    return min(usual, key=readability_key)
+    by_outcome: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
+    for one in cases:
+        by_outcome[_outcome(one)].append(one)
+    usual = max(by_outcome.values(), key=len)
+    return min(usual if 2 * len(usual) > len(cases) else cases, key=readability_key)
 
 
 def _outcome(line: CaseRecord) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS
 from conformance.results.obstacles import NEED
 from conformance.results.records import CaseRecord, RunEnd, RunHead
 from conformance.results.results_file import ERROR, Results
+from conformance.results.score import many
 
 PASSES, FAILS, UNKNOWN = "passes", "fails", "unknown"
 
@@ -108,6 +109,4 @@ def _is_unmet(line: CaseRecord) -> bool:
 
 def _listed(names: Sequence[str], noun: str, what: str) -> str:
     """The number of names, and the first."""
-    if len(names) == 1:
-        return f"1 {noun} {what}: {names[0]}"
-    return f"{len(names)} {noun}s {what}, such as {names[0]}"
+    return f"{many(len(names), noun)} {what}{': ' if len(names) == 1 else ', such as '}{names[0]}"

@@ -106,7 +106,12 @@ class Captured:
     @cached_property
     def placeholders(self) -> Placeholders:
         """What the writer of a file replaced; nothing in what the suite recorded itself."""
-        return placeholders_in(self.received) if "framing" in self.unavailable else Placeholders()
+        return placeholders_in(self.received) if self.is_of_file else Placeholders()
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether others wrote the exchange: no file but a recording of the suite has the framing."""
+        return "framing" in self.unavailable
 
     @property
     def in_background(self) -> bool:

@@ -130,7 +130,7 @@ class Work:
             ]
             evaluated = [_portable(evaluate_case(case, record, self._secrets, planned=False)) for case in cases]
             replaced = ""
-            if "framing" in one.unavailable:
+            if one.is_of_file:
                 cleared = [one.placeholders.cleared(case) for case in evaluated]
                 evaluated, replaced = [case for case, _ in cleared], next((why for _, why in cleared if why), "")
             compared = tuple(check.rule for check in _comparing() if _fits(one, check, undocumented))
