@@ -317,3 +317,31 @@ def test_requests_without_the_word_of_the_client_are_no_retries_of_one_of_many()
 
     found = problems(evaluate(recorded("chat", replace(CLEAN, sent=split), {"cancel.many"})))
     assert "request.sent-once" not in found
+
+
+def test_an_error_in_an_event_without_a_type_is_named() -> None:
+    habit = FAULTS["untyped-errors"]
+    found = problems(evaluate(recorded("chat", habit, ["failure.400.stream", "failure.cut-in-text.stream"])))
+    assert found["failure.honest"] == (
+        "@failure.400.stream: the upstream responded with 400, and the client received an error in an event without a "
+        "type, and no terminal event"
+    )
+
+
+def test_a_failure_that_a_stream_passes_on_is_no_failure_to_survive() -> None:
+    """A proxy that only streams reports the 503 by the failing event of a stream."""
+    habit = Habit("", "", settings={"begins_at_once": True})
+    recording = recorded("chat", habit, ["failure.once-503", "failure.503.stream"])
+    by_name = {one.probe: one for one in recording.records}
+    once = replace(by_name["failure.once-503"], pairs=by_name["failure.503.stream"].pairs)
+    assert "failure.survives" not in problems(evaluate(replace(recording, records=(once,))))
+
+
+def test_a_message_without_its_text_is_not_a_missing_message() -> None:
+    turns = [user("One."), {"role": "assistant", "content": "Two."}, user("Three.")]
+    sent = conversation.of_responses({"input": turns})
+    received = conversation.of_chat({"messages": [turns[0], {"role": "assistant", "content": ""}, turns[2]]})
+    (found,) = of_requests(sent, received, False)
+    assert (found.rule, found.message.partition(",")[0]) == (
+        "request.texts", "assistant turn 2: the client sent 4 characters",
+    )  # fmt: skip
