@@ -100,8 +100,21 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
           "b": "top_p: the client sent 0.9, the upstream received no such parameter",
           "c": "effort: the client sent 'low', the upstream received 'high'"},
          "received no such parameter (in a); also effort (3 cases)"),
+        ("proxy.failure.honest",
+         {"a": "the upstream responded with 400, and the client received HTTP 200",
+          "b": "the upstream responded with 401, and the client received HTTP 200",
+          "c": "the upstream sent an HTML page, and the client received a completed response"},
+         "HTTP 200 (in a); also the client received a completed response (in c) (3 cases)"),
+        ("proxy.response.finish",
+         {"a": "the upstream's response is incomplete: max_output_tokens, the client's is completed",
+          "b": "the upstream's response is incomplete: content_filter, the client's is completed",
+          "c": "the upstream's response is completed, the client's is unfinished"},
+         "also the upstream's response is completed, the client's is unfinished (in c) (3 cases)"),
     ],
-    ids=["another status", "an error of another kind", "the other parameters that a proxy drops"],
+    ids=[
+        "another status", "an error of another kind", "the other parameters that a proxy drops",
+        "what else a proxy does with failures", "what else a proxy does with the end",
+    ],
 )  # fmt: skip
 def test_another_outcome_of_a_rule_is_shown_beside_that_of_most_cases(
     rule: str, messages: dict[str, str], line: str

@@ -62,7 +62,18 @@ _STATUS = re.compile(
 )
 
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
-_NAMED = re.compile(r"([\w ]+): the (?:client|upstream) sent ")
+_NAMED = re.compile(r"([a-z_ ]+): the (?:client|upstream) sent ")
+
+#: Findings of a rule about a proxy that several defects can violate: with each failure of the upstream, form of its
+#: response or end, the proxy may do something else. The groups are what the defect is known by.
+_KINDS = (
+    re.compile(r"the upstream.*?, and (the (?:client|proxy|response|stream) .*)"),
+    re.compile(r"with (the form '[\w-]+')"),
+    re.compile(r"the upstream's response is (\w+).*?, the client's is (\w+)"),
+)
+
+#: Other defects under one rule that are shown.
+_OTHERS = 2
 
 _ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
@@ -82,6 +93,8 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
         names = dict.fromkeys(found[1] for message in messages if (found := _NAMED.match(message)))
         more = [name for name in names if name != named[1]]
         return f"; also {', '.join(more)}" if more else ""
+    if first.area == "proxy":
+        return _other_kinds(first, others)
     if not (shown := _status(first)):
         return ""
     of_many = _OF_MANY.match(first.message)
@@ -91,6 +104,26 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
             words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
             return f"; also HTTP {other[0]}{words} (in {one.findings[0].scenario or one.scenario})"
     return ""
+
+
+def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
+    """The findings of other cases of a rule about a proxy that another defect shows; empty if there are none."""
+    known, found = {_kind(first)}, ""
+    for one in others:
+        kind = _kind(one)
+        if one.findings and kind and kind not in known and len(known) <= _OTHERS:
+            known.add(kind)
+            message = " ".join(one.message.split())
+            groups = next(match.groups() for pattern in _KINDS if (match := pattern.match(message)))
+            words = groups[0] if len(groups) == 1 else message
+            found += f"; also {shortened(words, _MESSAGE)} (in {one.findings[0].scenario or one.scenario})"
+    return found
+
+
+def _kind(line: CaseRecord) -> tuple[str, ...]:
+    """What the defect of a proxy is known by, without numbers; empty if no other can violate the rule."""
+    message = re.sub(r"\d+", "", " ".join(line.message.split()))
+    return next((match.groups() for pattern in _KINDS if (match := pattern.match(message))), ())
 
 
 def _status(line: CaseRecord) -> tuple[str, str] | None:
