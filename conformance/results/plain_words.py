@@ -64,6 +64,12 @@ _STATUS = re.compile(
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
 _NAMED = re.compile(r"([a-z_ ]+): the (?:client|upstream) sent ")
 
+#: The findings about an absent member, with what precedes and follows its name; and how several names are listed.
+_ABSENT = (
+    (re.compile(r"((?:[\w.]+: )?)(/\S+) is missing()$"), "and", "{0}{1} are missing{2}"),
+    (re.compile(r"(.*? has no )(\w+)(; expected null or an object|)$"), "or", "{0}{1}{2}"),
+)
+
 #: Findings of a rule about a proxy that several defects can violate: with each failure of the upstream, form of its
 #: response or end, the proxy may do something else. The groups are what the defect is known by.
 _KINDS = (
@@ -103,7 +109,8 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
         if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown and not of_many)):
             words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
             return f"; also HTTP {other[0]}{words} (in {one.findings[0].scenario or one.scenario})"
-    return ""
+    special = dict.fromkeys(filter(None, (_special(one.requirement, one.scenario) for one in (first, *others))))
+    return f"; also {', '.join(list(special)[1:])}" if len(special) > 1 else ""
 
 
 def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
@@ -135,7 +142,7 @@ def _status(line: CaseRecord) -> tuple[str, str] | None:
 def refused_in_words(first: CaseRecord) -> str:
     """What a violated case found, in one sentence without a full stop."""
     finding = first.findings[0] if first.findings else FindingRecord(first.why)
-    message = " ".join(finding.message.split())
+    message = _with_other_members(first) or " ".join(finding.message.split())
     if many_alike := _OF_MANY.match(message):
         return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} (in {finding.scenario})"
     answered = _ANSWERED.match(message)
@@ -148,6 +155,17 @@ def refused_in_words(first: CaseRecord) -> str:
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_told(answered[2])}"
+
+
+def _with_other_members(line: CaseRecord) -> str:
+    """The message about an absent member, with the others that are absent in the same response; empty without any."""
+    here = [one.message for one in line.findings if one.scenario == line.findings[0].scenario]
+    for pattern, joined, words in _ABSENT:
+        found = [match for one in here if (match := pattern.match(one))]
+        names = [one[2] for one in found if one.group(1, 3) == found[0].group(1, 3)]
+        if len(names) > 1 and found[0].string == here[0]:
+            return words.format(found[0][1], f"{', '.join(names[:-1])} {joined} {names[-1]}", found[0][3])
+    return ""
 
 
 def _sent(scenario: str) -> str:
@@ -165,8 +183,8 @@ def _subject(rule: str, scenario: str) -> str:
     """What a rule about acceptance is about; empty for other rules."""
     if "=" in scenario and rule.endswith("-accepted"):
         return scenario.removesuffix(".stream")
-    if rule in ("request.input-roles", "request.tools-accepted") and scenario.removesuffix(".stream") in _BY_SCENARIO:
-        return _BY_SCENARIO[scenario.removesuffix(".stream")]
+    if special := _special(rule, scenario):
+        return special
     if rule in _SUBJECTS:
         return _SUBJECTS[rule]
     if effort := re.fullmatch(r"effort\.(\w+)-accepted", rule):
@@ -174,6 +192,12 @@ def _subject(rule: str, scenario: str) -> str:
     if parameter := re.fullmatch(r"request\.(.+)-accepted", rule):
         return scenario.removesuffix(".stream") if "=" in scenario else parameter[1]
     return ""
+
+
+def _special(rule: str, scenario: str) -> str:
+    """What is special about a request of a rule that has many; empty for other rules and requests."""
+    of_many = rule in ("request.input-roles", "request.tools-accepted")
+    return _BY_SCENARIO.get(scenario.removesuffix(".stream"), "") if of_many else ""
 
 
 def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:
