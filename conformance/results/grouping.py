@@ -47,6 +47,9 @@ _MAX_IN_STREAMS = 3
 #: Different messages of a server that breaks on many requests, up to which each is a defect of its own.
 _MESSAGES = 5
 
+#: What precedes the fact that a documented request ended in a 5xx.
+_DOCUMENTED = "documented: "
+
 _REFUSED = re.compile(r"received HTTP (?!401|403)")
 _REFUSED_4XX = re.compile(r"received HTTP 4")
 
@@ -146,8 +149,10 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
 
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
-    """Whether the findings of a cause meet the condition of a row: the same messages, value or member."""
+    """Whether the findings meet the condition of a row: a word, or the same messages, value or member in the cause."""
     if row.alike and not _outcomes(one) <= _outcomes(cause):
+        return False
+    if not all(row.word in each.message for each in one.findings):
         return False
     if row.same_value and not all(any(each.got == known.got for known in cause.findings) for each in one.findings):
         return False
@@ -260,14 +265,21 @@ def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> Non
     for one in roots:
         # An unusual conversation is a valid request: that a server fails on it is not a failure on invalid ones.
         always = fails_always and one.area != "turns"
-        words = [_fact(finding.message, one.area, always, few) for finding in one.findings]
+        words = [_fact(finding, one.area, always, few) for finding in one.findings]
         if any(_SERVED.match(finding.message) for finding in one.findings):
             continue  # Of two wrong requests that are served each is a defect of its own.
         own = [word + _of_a_refusal(one, finding) for word, finding in zip(words, one.findings, strict=True)]
         if own and all(word in first for word in own):
             causes[one.id] = first[own[0]]
+        elif own and all(f"{_DOCUMENTED}{word}" in first for word in own) and _may_be_served(one):
+            causes[one.id] = first[f"{_DOCUMENTED}{own[0]}"]
         for word in (*words, *own):
             first.setdefault(word, one.id)
+
+
+def _may_be_served(one: CaseRecord) -> bool:
+    """Whether its request may be refused or be served."""
+    return all("200" in str(finding.want) for finding in one.findings)
 
 
 def _of_a_refusal(one: CaseRecord, finding: FindingRecord) -> str:
@@ -277,13 +289,14 @@ def _of_a_refusal(one: CaseRecord, finding: FindingRecord) -> str:
     return f" {finding.message}" if special and _REFUSED_4XX.match(finding.message) else ""
 
 
-def _fact(message: str, area: str, always: bool, few: bool) -> str:
+def _fact(finding: FindingRecord, area: str, always: bool, few: bool) -> str:
     """The message without its location; of a server that breaks ``always``, only that it does, and with which
-    words where they are ``few``."""
+    words where they are ``few``. That it breaks on a documented request is another defect than on invalid ones."""
+    message, valid = finding.message, _DOCUMENTED if finding.want == 200 else ""
     if (server_error := _SERVER_ERROR.match(message)) and (always or area == "auth"):
         words = _without_location(message[server_error.end() :]) if few else ""
-        return "the lock broke" if area == "auth" else f"broke with {server_error[1]}{words}"
-    return _without_location(message.removeprefix(_INVALID))
+        return "the lock broke" if area == "auth" else f"{valid}broke with {server_error[1]}{words}"
+    return f"{valid if server_error else ''}{_without_location(message.removeprefix(_INVALID))}"
 
 
 def _without_location(message: str) -> str:
