@@ -66,7 +66,8 @@ def reaches(view: View) -> Findings:
             message = f"the client received a response without a request to the upstream{again}"
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
-            message = f"the upstream received a request without the word {pair.canary} of the user's input"
+            form = conversation.form_of_input(pair.client.json)
+            message = f"the upstream received a request without the word {pair.canary} of the user's input, {form}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1)
 
 

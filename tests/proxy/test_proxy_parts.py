@@ -345,3 +345,15 @@ def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     assert (found.rule, found.message.partition(",")[0]) == (
         "request.texts", "assistant turn 2: the client sent 4 characters",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "form"),
+    [
+        ("One.", "a string"),
+        ([{"role": "user", "content": "One."}], "messages without a type"),
+        ([{"type": "message", "role": "user", "content": []}], "items with a type"),
+    ],
+)
+def test_the_form_of_an_input_that_does_not_arrive_is_named(given: Any, form: str) -> None:
+    assert conversation.form_of_input({"input": given}) == form
