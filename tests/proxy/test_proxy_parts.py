@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report, run
 from conformance.proxy.differences import of_requests, same_json
 from conformance.proxy.evaluation import evaluate
-from conformance.proxy.kit import Settings
+from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.process import NotStarted, started
 from conformance.proxy.serving import serving
 from conformance.proxy.texts import first_difference, marked
@@ -357,3 +358,29 @@ def test_a_message_without_its_text_is_not_a_missing_message() -> None:
 )
 def test_the_form_of_an_input_that_does_not_arrive_is_named(given: Any, form: str) -> None:
     assert conversation.form_of_input({"input": given}) == form
+
+
+def test_the_upstream_closes_the_connections_that_a_proxy_keeps() -> None:
+    """Else it sends the first requests of the run to the upstream of the recording, not to the built-in endpoint."""
+    settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+    with run.open_upstream(settings, 0, Clock()) as upstream:
+        kept = HTTPConnection(upstream.authority, timeout=5)
+        kept.request("GET", "/v1/models")
+        assert kept.getresponse().read()
+    assert kept.sock.recv(1) == b""
+    kept.close()
+
+
+def test_a_proxy_that_passes_keys_through_has_an_upstream_with_the_key_of_the_client() -> None:
+    settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY, passes_key=True)
+    with ReferenceProxy("http://127.0.0.1:1/v1", "responses", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        port = free_port()
+        with serving(replace(settings, endpoint=proxy.url), port, None, "2026-06-24", [], [], 5.0):
+            body = json.dumps({"model": "m", "input": "Say hello.", "reasoning": {"effort": "none"}})
+            statuses = {}
+            for key in (CLIENT_KEY, UPSTREAM_KEY):
+                connection = HTTPConnection("127.0.0.1", port, timeout=5)
+                connection.request("POST", "/v1/responses", body, {"api-key": key, "Content-Type": "application/json"})
+                statuses[key] = connection.getresponse().status
+                connection.close()
+    assert statuses == {CLIENT_KEY: 200, UPSTREAM_KEY: 401}
