@@ -158,11 +158,14 @@ def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
 def _begins_before(one: CaseRecord, cause: CaseRecord) -> bool:
     """Whether a finding is at an earlier event of a stream than all findings of the other case in it: what begins later
     did not cause it."""
+    located = [each for each in one.findings if each.event is not None]
+    if not located:
+        return False
     begins: dict[str, int] = {}
     for known in cause.findings:
         if known.event is not None:
             begins[known.scenario] = min(known.event, begins.get(known.scenario, known.event))
-    return any(each.event is not None and each.event < begins.get(each.scenario, 0) for each in one.findings)
+    return any(each.event is not None and each.event < begins.get(each.scenario, 0) for each in located)
 
 
 def _members(one: CaseRecord) -> set[str]:
