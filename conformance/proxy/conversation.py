@@ -126,6 +126,7 @@ def _add_message(made: Conversation, role: str, content: Any) -> None:
     turn = _turn(made, role)
     turn.texts += _texts(content)
     turn.media += _media(content)
+    turn.order += ["text"] * bool(content and isinstance(content, str))
     for part in objects(content):
         turn.order += [*_media([part])] or ["text"] * bool(part.get("text"))
 

@@ -384,3 +384,26 @@ def test_a_proxy_that_passes_keys_through_has_an_upstream_with_the_key_of_the_cl
                 statuses[key] = connection.getresponse().status
                 connection.close()
     assert statuses == {CLIENT_KEY: 200, UPSTREAM_KEY: 401}
+
+
+def test_a_message_can_be_divided_between_a_text_and_an_image() -> None:
+    url = "data:image/png;base64,AAAA"
+    parts = [{"type": "input_text", "text": "One."}, {"type": "input_image", "image_url": url}]
+    image = {"type": "image_url", "image_url": {"url": url}}
+    assert differences({"input": [user(parts)]}, {"messages": [user("One."), user([image])]}) == []
+    assert differences({"input": [user(parts)]}, {"messages": [user([image]), user("One.")]}) == [
+        "request.roles-and-order"
+    ]
+
+
+def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None:
+    habit = Habit("", "", settings={"begins_at_once": True})
+    recording = recorded("chat", habit, ["failure.400.stream", "request.string.stream"])
+    by_name = {one.probe: one for one in recording.records}
+    failed = replace(by_name["failure.400.stream"].pairs[0], upstream=())
+    record = replace(by_name["request.string.stream"], pairs=(failed,))
+    found = problems(evaluate(replace(recording, records=(record,))))
+    assert found["request.served"].startswith(
+        "@request.string.stream: the client received HTTP 200 and a failure for a documented request, before the upstr"
+    )
+    assert "request.reaches-upstream" not in found
