@@ -14,6 +14,7 @@ from conformance.judge.reasons import NO_EVIDENCE, Reason
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
+from conformance.results.plain_words import in_words
 from conformance.results.records import CaseRecord, FindingRecord, Obstacle
 from conformance.results.results_file import case_record
 from conformance.results.systemic import root_of
@@ -568,6 +569,17 @@ def test_a_5xx_on_a_documented_request_is_no_5xx_on_invalid_ones() -> None:
     assert untyped.id not in told
     assert untyped.id not in told.values()
     assert len(set(told.values())) == 1
+
+
+def test_efforts_and_tools_that_end_in_5xx_are_two_defects() -> None:
+    words = "received HTTP 500: Internal Server Error"
+    tools = _expecting(line("request.tools-accepted@tools.unused", words), 200)
+    efforts = [_expecting(line(f"effort.{one}-accepted@effort.{one}", words), 200) for one in ("high", "low")]
+    undocumented = _expecting(line("undocumented.user@undocumented.user", words), "200 or a 4xx status")
+    told = causes(tools, *efforts, undocumented)
+    assert told == {efforts[1].id: efforts[0].id, undocumented.id: tools.id}
+    (refused,) = (one for one in grouped(group_by_cause([tools, *efforts])) if one.rule.startswith("effort"))
+    assert in_words(refused) == 'effort "high" ends in 500: Internal Server Error; also low'
 
 
 def _expecting(one: CaseRecord, want: Any) -> CaseRecord:

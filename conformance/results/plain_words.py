@@ -64,6 +64,9 @@ _STATUS = re.compile(
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
 _NAMED = re.compile(r"([a-z_ ]+): the (?:client|upstream) sent ")
 
+#: The rule about one effort.
+_EFFORT = r"effort\.(\w+)-accepted"
+
 #: The findings about an absent member, with what precedes and follows its name; and how several names are listed.
 _ABSENT = (
     (re.compile(r"((?:[\w.]+: )?)(/\S+) is missing()$"), "and", "{0}{1} are missing{2}"),
@@ -76,6 +79,7 @@ _KINDS = (
     re.compile(r"the upstream.*?, and (the (?:client|proxy|response|stream) .*)"),
     re.compile(r"with (the form '[\w-]+')"),
     re.compile(r"the upstream's response is (\w+).*?, the client's is (\w+)"),
+    re.compile(r"(the client received HTTP .* for a documented request, .*)"),
 )
 
 #: Other defects under one rule that are shown.
@@ -87,7 +91,14 @@ _ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL
 def in_words(cause: Cause) -> str:
     """What is wrong, in one sentence without a full stop, and another status or 5xx that cases of the rule received."""
     first, *others = cause.cases
-    return refused_in_words(first) + _other_outcome(first, others)
+    return refused_in_words(first) + (_other_outcome(first, others) or _other_efforts(cause))
+
+
+def _other_efforts(cause: Cause) -> str:
+    """The other efforts that are refused like that one; empty if there are none."""
+    refused = (re.fullmatch(_EFFORT, line.requirement) for line in cause.consequences)
+    names = dict.fromkeys(one[1] for one in refused if one and re.fullmatch(_EFFORT, cause.rule))
+    return f"; also {', '.join(names)}" if names else ""
 
 
 def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
@@ -187,7 +198,7 @@ def _subject(rule: str, scenario: str) -> str:
         return special
     if rule in _SUBJECTS:
         return _SUBJECTS[rule]
-    if effort := re.fullmatch(r"effort\.(\w+)-accepted", rule):
+    if effort := re.fullmatch(_EFFORT, rule):
         return f'effort "{effort[1]}"'
     if parameter := re.fullmatch(r"request\.(.+)-accepted", rule):
         return scenario.removesuffix(".stream") if "=" in scenario else parameter[1]

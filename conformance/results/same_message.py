@@ -47,7 +47,7 @@ def group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> None
     for one in roots:
         # An unusual conversation is a valid request: that a server fails on it is not a failure on invalid ones.
         always = fails_always and one.area != "turns"
-        words = [_fact(finding, one.area, always, few) for finding in one.findings]
+        words = [f"{_about(one)}{_fact(finding, one.area, always, few)}" for finding in one.findings]
         if any(_SERVED.match(finding.message) for finding in one.findings):
             continue  # Of two wrong requests that are served each is a defect of its own.
         own = [word + _of_a_refusal(one, finding) for word, finding in zip(words, one.findings, strict=True)]
@@ -55,13 +55,25 @@ def group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> None
             causes[one.id] = first[own[0]]
         elif own and all(f"{_DOCUMENTED}{word}" in first for word in own) and _may_be_served(one):
             causes[one.id] = first[f"{_DOCUMENTED}{own[0]}"]
+            continue  # What is only invalid follows from no request that is documented.
         for word in (*words, *own):
             first.setdefault(word, one.id)
 
 
+def _about(one: CaseRecord) -> str:
+    """What a 5xx is about, where requests of other kinds that end in one have another reason: the reasoning."""
+    served = all(finding.want == 200 for finding in one.findings)
+    is_reasoning = one.area == "effort" or one.requirement.startswith("request.reasoning.")
+    return "reasoning: " if served and is_reasoning and any(map(_is_server_error, one.findings)) else ""
+
+
+def _is_server_error(finding: FindingRecord) -> bool:
+    return _SERVER_ERROR.match(finding.message) is not None
+
+
 def _may_be_served(one: CaseRecord) -> bool:
-    """Whether its request may be refused or be served."""
-    return all("200" in str(finding.want) for finding in one.findings)
+    """Whether its request may be refused or be served, and is no documented one with an invalid value."""
+    return one.area != "request" and all("200" in str(finding.want) for finding in one.findings)
 
 
 def _of_a_refusal(one: CaseRecord, finding: FindingRecord) -> str:
