@@ -261,7 +261,7 @@ def upstream_key(view: View) -> Findings:
     if got != want and (want == "client" or got != "client"):
         which = {
             "own": "the upstream's key", "client": "the client's key", "none": "no key",
-            "other": "another key, or a key without the scheme Bearer",
+            "other": "another key, or a key without its scheme",
         }  # fmt: skip
         message = f"the upstream request carries {which[str(got)]}"
         yield Finding(f"{message}, expected {which[want]}", want, got, 0, 0)

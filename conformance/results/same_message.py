@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from conformance.judge.normalise import without_numbers
 from conformance.results.records import CaseRecord, FindingRecord
@@ -53,11 +54,27 @@ def group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> None
         own = [word + _of_a_refusal(one, finding) for word, finding in zip(words, one.findings, strict=True)]
         if own and all(word in first for word in own):
             causes[one.id] = first[own[0]]
-        elif own and all(f"{_DOCUMENTED}{word}" in first for word in own) and _may_be_served(one):
-            causes[one.id] = first[f"{_DOCUMENTED}{own[0]}"]
+        elif documented := _of_documented(one, own, first):
+            causes[one.id] = documented
             continue  # What is only invalid follows from no request that is documented.
         for word in (*words, *own):
             first.setdefault(word, one.id)
+            if word.startswith(_DOCUMENTED) and (parameter := _parameter(one)):
+                first.setdefault(f"{parameter}{word.removeprefix(_DOCUMENTED)}", one.id)
+
+
+def _of_documented(one: CaseRecord, words: list[str], first: Mapping[str, str]) -> str:
+    """The case of a documented request with the same 5xx, where this one may be served too, or where it has an invalid
+    value of the same parameter; empty without one."""
+    before = _DOCUMENTED if _may_be_served(one) else _parameter(one)
+    found = [first.get(f"{before}{word}", "") for word in words] if before else []
+    return found[0] if all(found) and found else ""
+
+
+def _parameter(one: CaseRecord) -> str:
+    """The name of the parameter that a request is about, with a mark behind it; empty if it is about none."""
+    name, mark, _ = one.scenario.partition("=")
+    return f"{name}{mark}" if mark else ""
 
 
 def _about(one: CaseRecord) -> str:
