@@ -7,6 +7,7 @@ recorded: it was a success, or it would be an error body. The request may be bes
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ _NOT_HERE: tuple[Unavailable, ...] = ("framing", "headers", "clock")
 #: The first line of an event stream, and of one of the Responses API.
 _STREAM = re.compile(r"\ufeff?\s*(?::|(?:data|event|id|retry):)")
 _OURS = re.compile(r"(?m)^(?:event: ?response\.|data: ?\{.*\"type\": ?\"(?:response\.|error\"))")
+
+#: The beginning of a Response object: ``object`` stands before its first array or object.
+_RESPONSE = re.compile(r'\ufeff?\s*\{[^{}\[\]]{0,500}?"object"\s*:\s*"response"')
 
 #: The types that end a response.
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "error")
@@ -56,9 +60,25 @@ def stream_entry(said: str, path: Path) -> dict[str, Any]:
     return _entry({"text": said, "mimeType": "text/event-stream"}, path, [])
 
 
-def event_entries(values: list[Any], path: Path) -> list[dict[str, Any]]:
-    """The entries of the data of events: one for each response, as some files contain those of several turns. Raises
-    :class:`Unrelated` if they are of another API."""
+def invalid_entry(data: bytes, path: Path) -> dict[str, Any] | None:
+    """The entry of a body that is not valid UTF-8 or JSON; None if it is not recognised as one of this API. The bytes
+    were received, so that what is invalid in them is evaluated."""
+    said = data.decode("utf-8", "replace")
+    if is_event_stream(said) and _OURS.search(said):
+        kind = "text/event-stream"
+    elif _RESPONSE.match(said):
+        kind = "application/json"
+    else:
+        return None
+    content = {"text": base64.b64encode(data).decode("ascii"), "encoding": "base64", "mimeType": kind}
+    return _entry(content, path, [])
+
+
+def value_entries(values: list[Any], path: Path) -> list[dict[str, Any]]:
+    """The entries of Response objects, or of the data of events: one for each response, as some files contain those of
+    several turns. Raises :class:`Unrelated` if they are of another API."""
+    if values and all(map(is_response, values)):
+        return [object_entry(one, json.dumps(one, ensure_ascii=False), path) for one in values]
     events = [_unwrapped(one) for one in values]
     if not events or not any(_is_event(one) for one in events[:3]):
         raise Unrelated("JSON values that are no events of the Responses API")
@@ -124,11 +144,17 @@ def _goes_on(values: list[Any]) -> bool:
 
 def object_entry(document: dict[str, Any], said: str, path: Path) -> dict[str, Any]:
     """The entry of a Response object. Raises :class:`Unrelated` for another one."""
-    if document.get("object") == "response" and "output" in document:
+    if is_response(document):
         return _entry({"text": said, "mimeType": "application/json"}, path, ["bytes"])
     if _is_event(document):
-        return event_entries([document], path)[0]
+        return value_entries([document], path)[0]
     raise Unrelated(_what(document))
+
+
+def is_response(document: Any) -> bool:
+    """Whether a JSON value is a Response object."""
+    held = mapping(document)
+    return held.get("object") == "response" and "output" in held
 
 
 def is_request(document: Any) -> bool:

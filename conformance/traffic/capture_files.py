@@ -56,7 +56,7 @@ def read_capture(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har
     if path.suffix.lower() == ".har" or not path.is_file():
         return read_har(path, named, prefix)
     try:
-        found = _entries(path, _text_of(path))
+        found = _entries(path, _data_of(path))
     except Unrelated as error:
         raise Misconfigured(f"{path} is no capture: it contains {error}") from None
     if found is None:
@@ -110,8 +110,8 @@ def _files(folder: Path) -> Iterator[Path]:
     return (one for one in found if one.name.lower().removesuffix(".gz").endswith(_NAMES))
 
 
-def _text_of(path: Path) -> str:
-    """The text of a file, decompressed if its name ends in ``.gz``; :class:`Unrelated` if it is none."""
+def _data_of(path: Path) -> bytes:
+    """The bytes of a file, decompressed if its name ends in ``.gz``; :class:`Unrelated` if they cannot be read."""
     try:
         if path.stat().st_size > _MOST:
             raise Unrelated(f"more than {_MOST:,} bytes")
@@ -121,15 +121,19 @@ def _text_of(path: Path) -> str:
                 data = file.read(_MOST)
         if data.startswith(_ZIP):
             raise Unrelated("a ZIP archive, as Fiddler and Playwright write: name the HAR in it")
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unrelated("bytes that are not UTF-8") from None
+        return data
     except (OSError, EOFError, zlib.error) as error:
         raise Unrelated(f"no readable text: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _entries(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
-    """The entries of a text and the noun of one, empty if there is only one; None if the text may be a HAR."""
+def _entries(path: Path, data: bytes) -> tuple[list[dict[str, Any]], str] | None:
+    """The entries of a file and the noun of one, empty if there is only one; None if it may be a HAR."""
+    try:
+        said = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if entry := bodies.invalid_entry(data, path):
+            return [entry], ""
+        raise Unrelated("bytes that are not UTF-8") from None
     start = said.lstrip()[:20]
     name = path.name.lower().removesuffix(".gz")
     if start.startswith(("{", "[")):
@@ -151,9 +155,10 @@ def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
         document = json.loads(said, parse_int=to_integer)
     except (ValueError, RecursionError):
         lines = bodies.lines_of(said, path.name.lower().removesuffix(".gz"))
-        if lines is None:
-            return None  # The reader of HAR files reports where the JSON is invalid.
-        return _of_value(path, said, lines)
+        if lines and (not bodies.is_response(lines[0]) or all(map(bodies.is_response, lines))):
+            return _of_value(path, said, lines)
+        entry = bodies.invalid_entry(said.encode(), path)
+        return ([entry], "") if entry else None  # The reader of HAR files reports where the JSON is invalid.
     return None if isinstance(document, dict) and "log" in document else _of_value(path, said, document)
 
 
@@ -164,7 +169,7 @@ def _of_value(path: Path, said: str, value: Any) -> tuple[list[dict[str, Any]], 
             raise Unrelated("a cassette without an interaction")
         return cassettes.entries_of(interactions), "interaction"
     if isinstance(value, list):
-        entries = bodies.event_entries(value, path)
+        entries = bodies.value_entries(value, path)
         return entries, "response" if len(entries) > 1 else ""
     if isinstance(value, dict):
         return [bodies.object_entry(value, said, path)], ""
