@@ -27,7 +27,7 @@ _NOT_HERE: tuple[Unavailable, ...] = ("framing", "headers", "clock")
 _STREAM = re.compile(r"\ufeff?\s*(?::|(?:data|event|id|retry):)")
 _OURS = re.compile(r"(?m)^(?:event: ?response\.|data: ?\{.*\"type\": ?\"(?:response\.|error\"))")
 
-#: The beginning of a Response object: ``object`` stands before its first array or object.
+#: The beginning of a Response object: ``object`` is before its first array or object.
 _RESPONSE = re.compile(r'\ufeff?\s*\{[^{}\[\]]{0,500}?"object"\s*:\s*"response"')
 
 #: The types that end a response.

@@ -192,13 +192,19 @@ def test_events_whose_last_line_is_cut_are_evaluated_in_part(tmp_path: Path) -> 
     ("name", "body", "rule"),
     [
         ("a.sse", STREAM.body.replace(b'"delta":"', b'"delta":"\xff', 1), "sse.utf8"),
+        ("a.sse", STREAM.body.replace(b'"delta":"', b'"delta":"\\ud83c', 1), "sum.no-replacement-characters"),
+        (
+            "a.json",
+            PLAIN.body.replace(b'"output_text":"', b'"output_text":"\\ud83c').replace(b'"text":"', b'"text":"\\ud83c'),
+            "response.text-intact",
+        ),
         ("a.json", PLAIN.body.replace(b'"output_text":"', b'"output_text":"\xff', 1), "http.body-is-utf8-json"),
         ("a.json", PLAIN.body.strip() + b"\n{}", "http.body-is-utf8-json"),
         ("a.json", PLAIN.body.strip() + b" 1", "http.body-is-utf8-json"),
         ("a.json", PLAIN.body.replace(b'"output":', b"'output':", 1), "http.body-is-utf8-json"),
     ],
 )
-def test_invalid_bytes_of_a_body_are_a_violation(name: str, body: bytes, rule: str, tmp_path: Path) -> None:
+def test_invalid_characters_of_a_body_are_a_violation(name: str, body: bytes, rule: str, tmp_path: Path) -> None:
     assert body not in (STREAM.body, PLAIN.body)
     (one,) = read_capture(written(tmp_path / name, body)).captured
     assert rule in broken(evaluated([one]))
