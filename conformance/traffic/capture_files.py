@@ -18,16 +18,20 @@ import yaml
 
 from conformance.config.target import Misconfigured
 from conformance.exchange.redaction import Known
-from conformance.traffic import bodies, cassettes
+from conformance.traffic import bodies, cassettes, http_text
 from conformance.traffic.bodies import Unrelated
 from conformance.traffic.har import Har, read_entries, read_har
 from conformance.traffic.har_file import NOTHING, known_by_first_line, to_integer
+from conformance.traffic.recorders import recorded_by_tools
 
 #: The names of files that may contain captured traffic. Others in a folder are not read.
 _NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt")
 
 #: The most bytes of a file other than a HAR, after it was decompressed.
 _MOST = 256_000_000
+
+#: The folders in which WireMock keeps recorded exchanges and their bodies.
+_WIREMOCK = ("mappings", "__files")
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -38,6 +42,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.add_constructor("!binary", yaml.SafeLoader.construct_yaml_binary)
+_Loader.add_constructor("!tape", yaml.SafeLoader.construct_yaml_map)  # Of the Betamax of Java.
 
 #: How a cassette in YAML begins, whatever its name.
 _YAML = ("interactions:", "http_interactions:", "---", "version:")
@@ -63,7 +68,14 @@ def read_capture(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har
         return read_har(path, named, prefix)
     entries, noun = found
     single = prefix.rstrip(" ") or "response"
-    return read_entries(entries, path.parent, named, lambda place: f"{prefix}{noun} {place}" if noun else single)
+    return read_entries(
+        entries, _folder_of_bodies(path), named, lambda place: f"{prefix}{noun} {place}" if noun else single
+    )
+
+
+def _folder_of_bodies(path: Path) -> Path:
+    """The folder of the files that a recording names: WireMock writes them beside the folder ``mappings``."""
+    return path.parent.with_name(_WIREMOCK[1]) if path.parent.name == _WIREMOCK[0] else path.parent
 
 
 def read_folder(path: Path, named: Sequence[str] = ()) -> Har:
@@ -107,6 +119,7 @@ def _is_used(file: Path, read: dict[Path, Har]) -> bool:
 def _files(folder: Path) -> Iterator[Path]:
     """The files of a folder that may contain captured traffic, in order of their names."""
     found = (one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.startswith("."))
+    found = (one for one in found if one.parent.name != _WIREMOCK[1])  # They belong to recorded exchanges.
     return (one for one in found if one.name.lower().removesuffix(".gz").endswith(_NAMES))
 
 
@@ -131,11 +144,15 @@ def _entries(path: Path, data: bytes) -> tuple[list[dict[str, Any]], str] | None
     try:
         said = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        if entry := bodies.invalid_entry(data, path):
+        if entry := http_text.message_entry(data, path) or bodies.invalid_entry(data, path):
             return [entry], ""
         raise Unrelated("bytes that are not UTF-8") from None
     start = said.lstrip()[:20]
     name = path.name.lower().removesuffix(".gz")
+    if entry := http_text.message_entry(data, path):
+        return [entry], ""
+    if not name.endswith(".sse") and _are_data_lines(said) and (lines := bodies.lines_of(said)):
+        return _of_value(path, said, lines)
     if start.startswith(("{", "[")):
         return _of_json(path, said)
     if name.endswith((".yaml", ".yml")) or start.startswith(_YAML):
@@ -148,6 +165,12 @@ def _entries(path: Path, data: bytes) -> tuple[list[dict[str, Any]], str] | None
         raise Unrelated("nothing")
     what = known_by_first_line(said)
     raise Unrelated(what or "text that is no event stream, JSON or YAML of a recording")
+
+
+def _are_data_lines(said: str) -> bool:
+    """Whether a text is the ``data:`` lines of a log, without the blank lines that end the events of a stream."""
+    lines = said.strip().split("\n")
+    return len(lines) > 1 and all(line.startswith("data:") for line in lines)
 
 
 def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
@@ -164,6 +187,8 @@ def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
 
 def _of_value(path: Path, said: str, value: Any) -> tuple[list[dict[str, Any]], str]:
     interactions = cassettes.interactions_of(value)
+    if interactions is None:
+        interactions = recorded_by_tools(value)
     if interactions is not None:
         if not interactions:
             raise Unrelated("a cassette without an interaction")

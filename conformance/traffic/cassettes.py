@@ -65,7 +65,7 @@ def _entry(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _url(request: dict[str, Any]) -> str:
-    return text(request.get("uri")) or text(request.get("url"))
+    return next((said for name in ("uri", "url", "urlPath") if (said := text(request.get(name)))), "")
 
 
 def _headers(message: dict[str, Any]) -> Any:
@@ -89,6 +89,8 @@ def _body(message: dict[str, Any]) -> dict[str, Any]:
     """A body as the content of a HAR: ``text``, with ``encoding`` if it is in base64; empty without a body."""
     name = next((one for one in _BODIES if message.get(one) not in (None, "")), "")
     value, parsed = message.get(name), name in _PARSED
+    if not name and isinstance(message.get("bodyFileName"), str):
+        return {"_file": message["bodyFileName"]}  # Of WireMock, in the folder __files.
     if name == "base64Body":
         return _content({"base64": value}, parsed)
     if isinstance(value, dict) and not parsed:
