@@ -9,7 +9,6 @@ events, are not read: they are no evidence of what was received.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlunsplit
@@ -43,10 +42,10 @@ def _nock(one: _Record) -> list[_Record] | None:
     if not {"scope", "path", "status", "response"} <= one.keys():
         return None
     raw = one.get("rawHeaders")
-    headers = list(zip(raw[::2], raw[1::2], strict=False)) if isinstance(raw, list) else []
+    headers = [list(pair) for pair in zip(raw[::2], raw[1::2], strict=False)] if isinstance(raw, list) else []
     said = one["response"]
     if isinstance(said, list) and said and all(isinstance(chunk, str) for chunk in said):
-        said = _from_hex("".join(said))  # The chunks of a compressed body.
+        said = _from_hex(said)  # The chunks of a compressed body.
     url = text(one["scope"]) + text(one["path"])
     return [_pair(one.get("method"), url, one.get("body"), one["status"], headers, said)]
 
@@ -169,7 +168,8 @@ def _of_newman(document: Any) -> Iterator[_Record]:
 def _postman_pair(request: _Record, response: _Record, said: Any) -> _Record:
     url, asked = request.get("url"), _named(request.get("header"), "key")
     if isinstance(url, dict):
-        host, path = (mark.join(map(str, url.get(name) or ())) for name, mark in (("host", "."), ("path", "/")))
+        parts = {name: url[name] if isinstance(url.get(name), list) else [] for name in ("host", "path")}
+        host, path = ".".join(map(str, parts["host"])), "/".join(map(str, parts["path"]))
         url = text(url.get("raw")) or f"{text(url.get('protocol'))}://{host}/{path}"
     sent = mapping(request.get("body")).get("raw")
     headers = _named(response.get("header"), "key")
@@ -191,8 +191,8 @@ def _pair(
     method: Any, url: str, sent: Any, status: Any, headers: Any, said: Any, asked: Any = None
 ) -> _Record:  # fmt: skip
     """An interaction with these parts; ``sent`` and ``said`` are bodies as text, bytes or JSON values."""
-    request = {"method": text(method), "url": url, "headers": _as_lists(asked), **_body(sent)}
-    return {"request": request, "response": {"status": status, "headers": _as_lists(headers), **_body(said)}}
+    request = {"method": text(method), "url": url, "headers": asked, **_body(sent)}
+    return {"request": request, "response": {"status": status, "headers": headers, **_body(said)}}
 
 
 def _body(value: Any) -> _Record:
@@ -201,16 +201,12 @@ def _body(value: Any) -> _Record:
     return {"body" if isinstance(value, str) else "parsed_body": value}
 
 
-def _named(headers: Any, name: str = "name") -> list[tuple[Any, Any]]:
-    return [(one.get(name), one.get("value")) for one in objects(headers)]
+def _named(headers: Any, name: str = "name") -> list[list[Any]]:
+    return [[one.get(name), one.get("value")] for one in objects(headers)]
 
 
-def _as_lists(headers: Any) -> Any:
-    return [list(pair) for pair in headers] if isinstance(headers, list) else headers
-
-
-def _from_hex(said: str) -> Any:
+def _from_hex(chunks: list[str]) -> Any:
     try:
-        return bytes.fromhex(said)
+        return bytes.fromhex("".join(chunks))
     except ValueError:
-        return json.dumps(said)
+        return chunks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 from collections.abc import Callable
@@ -166,6 +167,31 @@ def test_each_form_is_evaluated(tool: Callable[[Given], Any], of_stream: bool, c
     assert (one.sent is None) == (tool in (curl, fiddler))
     found = broken(evaluated([one]))
     assert ("usage.integers" in found) if changed else not found
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Each member of a JSON value, as its parent and its name."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [one for key in keys for one in places(value[key])]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_member_of_another_type_ends_no_evaluation(tool: Callable[[Given], Any], tmp_path: Path) -> None:
+    made = tool((b"{}", "application/json", "{}"))
+    for parent, key in places(made):
+        kept = parent[key]
+        for other in (None, 1, "\ud800", [1], {"a": 1}):
+            parent[key] = other
+            with contextlib.suppress(Misconfigured):
+                assert len([one.unjudged for one in read(tmp_path / "a.json", json.dumps(made))]) < 2
+        parent[key] = kept
+
+
+def test_a_name_that_no_file_has(tmp_path: Path) -> None:
+    response = {"status": 200, "bodyFileName": "\ud800\0"}
+    mapping = {"request": {"method": "POST", "url": PATH}, "response": response}
+    (one,) = read(tmp_path / "a.json", json.dumps(mapping))
+    assert one.unjudged == "the body is in another file, which is not there"
 
 
 def test_the_output_of_a_batch(tmp_path: Path) -> None:
