@@ -25,7 +25,7 @@ from conformance.traffic.har_file import NOTHING, known_by_first_line, to_intege
 from conformance.traffic.recorders import recorded_by_tools
 
 #: The names of files that may contain captured traffic. Others in a folder are not read.
-_NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt")
+_NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt", ".chlsj")
 
 #: The most bytes of a file other than a HAR, after it was decompressed.
 _MOST = 256_000_000

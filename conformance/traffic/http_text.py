@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.contract.revisions import DEFAULT
+from conformance.exchange.codings import CODINGS, Decoding
 from conformance.traffic.bodies import body_kind, entry_of
 from conformance.traffic.content import number
 
@@ -24,6 +25,9 @@ _NEXT = re.compile(rb"\r?\n\s*(?=HTTP/\d(?:\.\d)? +\d{3}\b)")
 
 #: What HTTPie prints in place of a body with a zero byte.
 _NOT_SHOWN = b"NOTE: binary data not shown in terminal"
+
+#: The most decoded bytes that are searched for an event, or for the beginning of a Response object.
+_MOST = 100_000
 
 _END = re.compile(rb"\r?\n\r?\n")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})(?:;[^\r\n]*)?\r\n")
@@ -48,7 +52,7 @@ def message_entry(data: bytes, path: Path) -> dict[str, Any] | None:
     body = _complete(body, headers)
     if not status or re.search(rb"(?m)^" + _REQUEST.pattern, body):
         return None  # There are several exchanges, of which this is not the end of one.
-    if not (asked or (status == 200 and body_kind(body))):
+    if not (asked or (status == 200 and body_kind(_decoded(body, headers)))):
         return None
     content: dict[str, Any] = {"text": base64.b64encode(body).decode("ascii"), "encoding": "base64"}
     if is_text:
@@ -78,6 +82,12 @@ def _complete(body: bytes, headers: list[tuple[str, str]]) -> bytes:
         return joined
     size = number(fields.get("content-length"))
     return body[:size] if size is not None and size >= 0 and not body[size:].strip() else body
+
+
+def _decoded(body: bytes, headers: list[tuple[str, str]]) -> bytes:
+    """The body without its content coding, if that is a single supported one."""
+    coding = next((value.strip().lower() for name, value in headers if name.lower() == "content-encoding"), "")
+    return Decoding(coding).feed(body, _MOST) if coding in CODINGS else body
 
 
 def _joined(body: bytes) -> bytes | None:

@@ -131,6 +131,10 @@ def curl(given: Given) -> bytes:
     return b"HTTP/1.1 100 Continue\r\n\r\n" + head(given[1], "transfer-encoding: chunked\r\n") + given[0]
 
 
+def curl_compressed(given: Given) -> bytes:
+    return head(given[1], "content-encoding: gzip\r\n") + gzip.compress(given[0])
+
+
 def fiddler(given: Given) -> bytes:
     body = given[0]
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:300], body[300:]))
@@ -143,7 +147,7 @@ def httpie(given: Given) -> bytes:
     return asked.encode() + head(kind, f"content-length: {len(body)}\r\n").replace(b"\r\n", b"\n") + body + b"\n\n"
 
 
-MESSAGES: list[Callable[[Given], bytes]] = [curl, fiddler, httpie]
+MESSAGES: list[Callable[[Given], bytes]] = [curl, curl_compressed, fiddler, httpie]
 
 
 def given(of_stream: bool, changed: bool) -> Given:
@@ -164,7 +168,7 @@ def test_each_form_is_evaluated(tool: Callable[[Given], Any], of_stream: bool, c
     made = tool(given(of_stream, changed))
     (one,) = read(tmp_path / "a.txt", made if isinstance(made, bytes) else json.dumps(made))
     assert not one.unjudged
-    assert (one.sent is None) == (tool in (curl, fiddler))
+    assert (one.sent is None) == (tool in (curl, curl_compressed, fiddler))
     found = broken(evaluated([one]))
     assert ("usage.integers" in found) if changed else not found
 
