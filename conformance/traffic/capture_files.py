@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -32,6 +33,12 @@ _MOST = 256_000_000
 
 #: The folders in which WireMock keeps recorded exchanges and their bodies.
 _WIREMOCK = ("mappings", "__files")
+
+#: What curl adds behind a body: the status, by -w '%{http_code}', or the reason why the body is incomplete.
+_OF_CURL = re.compile(rb"\r?\n(?:[1-5]\d\d|curl: \(\d+\) [^\n]*)\s*\Z")
+
+#: The most bytes of such a line.
+_LONGEST = 300
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -141,6 +148,8 @@ def _data_of(path: Path) -> bytes:
 
 def _entries(path: Path, data: bytes) -> tuple[list[dict[str, Any]], str] | None:
     """The entries of a file and the noun of one, empty if there is only one; None if it may be a HAR."""
+    if added := _OF_CURL.search(data, max(0, len(data) - _LONGEST)):
+        data = data[: added.start() + 1]
     try:
         said = data.decode("utf-8-sig")
     except UnicodeDecodeError:

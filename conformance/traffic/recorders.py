@@ -92,13 +92,12 @@ def _easyvcr(one: _Record) -> list[_Record] | None:
 
 def _batch(one: _Record) -> list[_Record] | None:
     """A line of a batch's output. Its request is in another file; other APIs have batches too."""
-    response = mapping(one.get("response"))
-    if "custom_id" not in one or "body" not in response:
+    if not {"custom_id", "response", "error"} <= one.keys():
         return None
-    body = mapping(response["body"])
-    url = DEFAULT.path if body.get("object") == "response" else ""
+    response = mapping(one["response"])
+    url = DEFAULT.path if mapping(response.get("body")).get("object") == "response" else ""
     headers = {"content-type": "application/json"}
-    return [_pair("POST", url, None, response.get("status_code"), headers, response["body"])]
+    return [_pair("POST", url, None, response.get("status_code"), headers, response.get("body"))]
 
 
 _FORMS: tuple[Callable[[_Record], list[_Record] | None], ...] = (_nock, _charles, _bruno, _easyvcr, _batch)

@@ -202,7 +202,23 @@ def test_the_output_of_a_batch(tmp_path: Path) -> None:
     chat = {"object": "chat.completion", "choices": []}
     bodies = [json.loads(PLAIN.body), chat]
     lines = [{"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None} for body in bodies]
+    lines.append({"custom_id": "b", "response": None, "error": {"message": "expired"}})
     (one,) = read(tmp_path / "batch.jsonl", "\n".join(map(json.dumps, lines)))
+    assert not broken(evaluated([one]))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.txt"])
+def test_the_status_that_curl_adds_is_no_part_of_the_body(name: str, tmp_path: Path) -> None:
+    content = PLAIN.body if name == "a.json" else head("application/json") + PLAIN.body
+    (one,) = read(tmp_path / name, content + b"\n200\n")
+    assert one.exchange.body.strip() == PLAIN.body.strip()
+    assert not broken(evaluated([one]))
+
+
+def test_the_error_that_curl_adds_shows_an_incomplete_body(tmp_path: Path) -> None:
+    body = STREAM.body[: STREAM.body.rindex(b"event:")] + b"\ncurl: (18) transfer closed"
+    (one,) = read(tmp_path / "a.sse", body)
+    assert one.in_part.startswith("the capture ends before the response does")
     assert not broken(evaluated([one]))
 
 
