@@ -178,6 +178,8 @@ def _entries(path: Path, data: bytes) -> tuple[list[dict[str, Any]], str] | None
 
 def _are_data_lines(said: str) -> bool:
     """Whether a text is the ``data:`` lines of a log, without the blank lines that end the events of a stream."""
+    if not said.startswith("data:"):
+        return False  # Most files are long, and no such log.
     lines = said.strip().split("\n")
     return len(lines) > 1 and all(line.startswith("data:") for line in lines)
 
