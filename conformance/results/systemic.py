@@ -111,13 +111,19 @@ def root_of(case: str, causes: Mapping[str, str]) -> str:
 
 
 def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord]) -> set[str]:
-    """The scenarios of other responses that end in the same error, or are it: the server may refuse these requests."""
-    ends = {end for one in naming for end in _ends(one)}
-    return set[str]().union(*(one.found_in for one in broken if ends and _ends(one) and _ends(one) <= ends))
+    """The scenarios of other responses that end in the same error, or are it: the server may refuse these requests.
+    Other refusals that are such an error without a stream are a kind of their own."""
+    ends = {end for one in naming for end in _ends(one, bodies=True)}
+    found: set[str] = set()
+    for one in broken:
+        own = _ends(one, bodies=one.requirement != naming[0].requirement)
+        if own and own <= ends:
+            found |= one.found_in
+    return found
 
 
-def _ends(line: CaseRecord) -> set[str]:
-    found = (STREAM_END.search(one.message) or _BODY.match(one.message) for one in line.findings)
+def _ends(line: CaseRecord, bodies: bool) -> set[str]:
+    found = (STREAM_END.search(one.message) or (bodies and _BODY.match(one.message)) for one in line.findings)
     return {end[1].removeprefix("error: ") for end in found if end}
 
 
