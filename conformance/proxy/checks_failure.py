@@ -252,3 +252,15 @@ def survives(view: View) -> Findings:
         yield Finding(
             "the stream after failures of the upstream did not complete", "completed", outcome(leg, "responses").finish
         )
+
+
+@rule("failure.survives", "stopped")
+def serves(view: View) -> Findings:
+    """Ordinary requests are served after one without a response."""
+    about, pairs = view.record.about, view.record.pairs
+    since = f"; the last response is that to {about['served']}" if about["served"] else ""
+    yield Finding(
+        f"the proxy stopped serving: the request of {' and of '.join(about['after'])} received no response, as did "
+        f"{len(pairs)} ordinary ones after it ({status_of(pairs[-1].client)}){since}; {about['left']} probes were not "
+        "sent", 200, None, len(pairs) - 1,
+    )  # fmt: skip

@@ -53,6 +53,9 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         raise DoesNotApply(f"the upstream sent no {member}")
     if want != got and sent.reasoning and sent.reasoning in _TAGS.sub("", taken.text):
         yield Finding("the client received the reasoning in the text", want, got, group=_AS_TEXT)
+    elif want and not received(view.client).output:
+        yield Finding(f"the output of the Response is empty, the upstream sent {len(want)} characters of {member}",
+                      want, got, group=_FINAL)  # fmt: skip
     elif want and not got and streams(view.client) and deltas(view.client, kind) == want:
         yield Finding(f"the final Response does not contain the {member} of the deltas", want, got, group=_FINAL)
     elif want != got:
@@ -94,6 +97,10 @@ def calls(view: View) -> Findings:
         raise DoesNotApply("the upstream sent no call")
     if sent.calls and not taken.calls and deltas(view.client, "function_call_arguments"):
         says = "the final Response does not contain the calls of the stream"
+        yield Finding(says, [one.name for one in sent.calls], [], group=_FINAL)
+        return
+    if sent.calls and not received(view.client).output:
+        says = f"the output of the Response is empty, the upstream sent {len(sent.calls)} calls"
         yield Finding(says, [one.name for one in sent.calls], [], group=_FINAL)
         return
     found = list(of_calls(sent.calls, taken.calls))

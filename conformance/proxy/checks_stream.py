@@ -125,6 +125,8 @@ def silence(view: View) -> Findings:
     _needs_matched(view)
     if view.record.probe == "silence.comments" and "form.comments" in view.failing.get("forms.same-response", ()):
         raise CannotEvaluate("the proxy cannot read a stream with comments")
+    if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
+        raise CannotEvaluate("ordinary requests are not served")
     says = f"the upstream was silent for {seconds:g} s"
     try:
         taken = outcome(leg, "responses")

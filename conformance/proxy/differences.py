@@ -28,12 +28,18 @@ _ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 
 @dataclass(frozen=True)
 class Difference:
-    """A violation of a rule of the area ``proxy``; ``rule`` is without that prefix."""
+    """A violation of a rule of the area ``proxy``; ``rule`` is without that prefix. Differences with the same
+    ``group``, if it is not empty, have one cause."""
 
     rule: str
     message: str
     want: Any = MISSING
     got: Any = MISSING
+    group: str = ""
+
+
+#: The group of contents of the input that are lost completely.
+LOST = "lost content"
 
 
 def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, str]:
@@ -167,13 +173,13 @@ def _listed(words: Sequence[str]) -> str:
 def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     missing, near, extra = _consumed(sent.texts, received.texts)
     if missing:
-        yield Difference("request.texts", text_differs(where, missing, near), missing, near)
+        yield Difference("request.texts", text_differs(where, missing, near), missing, near, "" if near else LOST)
     elif extra:
         message = f"{where}: the upstream received text that the client did not send: {marked(extra, 0)}"
         yield Difference("request.nothing-added", message, want="", got=extra)
     if lost := [one for one in sent.media if one not in received.media]:
         message = f"{where}: the upstream did not receive {lost[0][:60]}"
-        yield Difference("request.media", message, want=lost[0][:200], got=[one[:200] for one in received.media])
+        yield Difference("request.media", message, lost[0][:200], [one[:200] for one in received.media], LOST)
     elif sent.media and (want := _joined(sent.order)) != (got := _joined(received.order)):
         message = f"{where}: the texts and images are in the order {_listed(got)}, expected {_listed(want)}"
         yield Difference("request.roles-and-order", message, want, got)
@@ -247,13 +253,14 @@ def _parameters(sent: Conversation, received: Conversation) -> Iterator[Differen
         if not _same_value(name, value, actual):
             what = "no such parameter" if actual is MISSING else f"{actual!r}"
             message = f"{name}: the client sent {value!r}, the upstream received {what}"
-            yield Difference("request.parameters", message, value, None if actual is MISSING else actual)
+            yield Difference("request.parameters", message, value, None if actual is MISSING else actual,
+                             f"{name} = {actual!r}")  # fmt: skip
     for name, value in received.parameters.items():
         if name not in sent.parameters and not any(_equal(value, one) for one in _DEFAULTS.get(name, ())):
             off = (name, value) == ("effort", "off")  # The dialect has several.
             what = "a parameter that disables reasoning" if off else f"{name} = {value!r}"
             message = f"the upstream received {what}, which the client did not send"
-            yield Difference("request.nothing-added", message, None, value)
+            yield Difference("request.nothing-added", message, None, value, f"{name} = {value!r}")
 
 
 def _same_value(name: str, value: Any, actual: Any) -> bool:

@@ -76,8 +76,9 @@ class Settings:
     `caches` responses by body. `checks_key_late`: after the upstream's response. `one_at_a_time`: requests wait for
     each other. `accepts_gzip`, `reader`: the mistakes of a parser (`lf`: only line feeds; `text`: splits like
     `str.splitlines`; `chunks`: one event for each read; `limit`: lines to 64 KiB). `stops_after` a failure of the
-    upstream (`failure`) or a disconnected client (`cancel`): all later requests are refused. `watches`: a
-    disconnected client is noticed while the upstream is silent, with `look` seconds between two looks;
+    upstream (`failure`, or without a response `failure: silent`) or a disconnected client (`cancel`): all later
+    requests are refused. `framing` of chunks: their sizes in `characters`, or `endless`, without a last one. `watches`:
+    a disconnected client is noticed while the upstream is silent, with `look` seconds between two looks;
     `watches_streams_alone`: only in streams. `completes_empty`: a stream without an event is completed.
     `skips_invalid`: events that are not JSON are ignored. `needs_http_11`: a response with HTTP/1.0 is refused.
     `takes_interim`: a 103 is taken for the final response. `ends_alike`: a stream ends without a terminal event if
@@ -105,6 +106,7 @@ class Settings:
     accepts_gzip: bool = False
     reader: str = "standard"
     stops_after: str = ""
+    framing: str = ""
     begins_at_once: bool = False
     always_streams: bool = False
     sends_twice: bool = False

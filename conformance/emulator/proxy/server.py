@@ -71,7 +71,7 @@ class _Handler(ClientSide):
             with turn, self.server.slot():
                 self._serve(settings)
         except Failure as failure:
-            self.server.stopped |= settings.stops_after == "failure" and failure.status >= 500
+            self.server.stopped |= settings.stops_after in ("failure", "failure: silent") and failure.status >= 500
             self._fail(failure)
         except (_Gone, OSError):
             self.server.stopped |= settings.stops_after == "cancel"
@@ -84,6 +84,7 @@ class _Handler(ClientSide):
         if settings.read_limit and len(raw) > settings.read_limit:
             raise Failure(413, "the body is too large")
         if self.server.stopped:
+            time.sleep(60 * (settings.stops_after == "failure: silent"))
             raise Failure(503, "the proxy has stopped")
         if not self.path.partition("?")[0].endswith("/responses"):
             raise Failure(404, "there is no such endpoint")
