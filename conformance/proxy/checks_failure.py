@@ -259,8 +259,8 @@ def serves(view: View) -> Findings:
     """Ordinary requests are served after one without a response."""
     about, pairs = view.record.about, view.record.pairs
     since = f"; the last response is that to {about['served']}" if about["served"] else ""
-    yield Finding(
-        f"the proxy stopped serving: the request of {' and of '.join(about['after'])} received no response, as did "
-        f"{len(pairs)} ordinary ones after it ({status_of(pairs[-1].client)}){since}; {about['left']} probes were not "
-        "sent", 200, None, len(pairs) - 1,
-    )  # fmt: skip
+    first, *others = about["after"]
+    more = f" and of {len(others)} other probes" if others else ""
+    says = f"the proxy stopped serving: the request of {first}{more} received no response, and {len(pairs)} ordinary"
+    how = f"ones after it none either ({status_of(pairs[-1].client)}){since}; {about['left']} probes were not sent"
+    yield Finding(f"{says} {how}", 200, None, len(pairs) - 1)

@@ -210,6 +210,7 @@ _needs("request.roles-and-order", lambda sent: len(sent.turns) > 0)
 _needs("request.reasoning", lambda sent: any(turn.reasoning for turn in sent.turns))
 _needs("request.media", lambda sent: any(turn.media for turn in sent.turns))
 _needs("request.tools", lambda sent: bool(sent.tools))
+_needs("request.strict", lambda sent: any(tool["strict"] for tool in sent.tools.values()))
 _needs("request.parameters", lambda sent: bool(sent.parameters))
 _needs("request.nothing-added", lambda sent: True)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, both
-from conformance.proxy.outcomes import FAILED, outcome
+from conformance.proxy.outcomes import FAILED, Outcome, deltas, outcome, streams
+from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
 
@@ -19,35 +22,62 @@ def _needs_matched(view: View) -> None:
 
 @rule("response.not-mixed", "concurrent")
 def not_mixed(view: View) -> Findings:
-    """Each client receives its own texts."""
+    """Each client receives its own response, as it does alone."""
     _needs_matched(view)
-    canaries = [pair.canary for pair in view.record.pairs]
     checked = 0
     for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok:
-            continue
-        checked += 1
-        body = pair.client.reply.decode("utf-8", "replace")
-        others = [one for one in canaries if one != pair.canary and one in body]
-        if others:
-            yield Finding(
-                f"the response to the request with {pair.canary} contains the text of the one with {others[0]}",
-                pair.canary,
-                others,
-                at,
-            )
-            return
-        sent, taken = both(view, pair)
-        if sent.text != taken.text and "response.text" not in view.failing:
-            yield Finding(
-                text_differs("text of a concurrent response", sent.text, taken.text, SENT, TAKEN),
-                sent.text,
-                taken.text,
-                at,
-            )
+        checked += pair.client.ok
+        if found := _foreign(view, pair) or _disturbed(view, pair):
+            yield replace(found, pair=at)
             return
     if not checked:
         raise CannotEvaluate(f"no concurrent request was served: {status_of(view.client)}")
+
+
+def _foreign(view: View, pair: Pair) -> Finding | None:
+    """The text of another request in a response."""
+    if not pair.client.ok:
+        return None
+    body = pair.client.reply.decode("utf-8", "replace")
+    others = [one.canary for one in view.record.pairs if one.canary != pair.canary and one.canary in body]
+    says = f"the response to the request with {pair.canary} contains the text of the one with {', '.join(others[:1])}"
+    return Finding(says, pair.canary, others) if others else None
+
+
+#: Rules whose violation by a stream alone leaves nothing to conclude from concurrent ones.
+_ALONE = ("request.served", "response.text", "response.finish", "response.form", "streaming.text")
+
+#: The probes with such streams alone: with the same deltas, and divided within lines.
+_ALONE_PROBES = {"streaming.text", "form.split-lines"}
+
+_BESIDE = "beside other streams, "
+
+
+def _disturbed(view: View, pair: Pair) -> Finding | None:
+    """What differs from the upstream's response beside other streams alone."""
+    alone = {probe for name in (*_ALONE, "forms.same-response") for probe in view.failing.get(name, ())}
+    leg = pair.client
+    if alone & _ALONE_PROBES or "response.text" in view.failing or not pair.upstream or leg.ended == "time-out":
+        return None
+    if leg.status is not None and leg.status >= 500 and view.upstream(pair).ok:
+        says = f"{_BESIDE}the client received {status_of(leg)}, and the upstream served the request"
+        return Finding(says, 200, leg.status)
+    try:
+        return _damaged(leg, *both(view, pair))
+    except CannotEvaluate:
+        return None
+
+
+def _damaged(leg: Leg, sent: Outcome, taken: Outcome) -> Finding | None:
+    """The first difference between what the upstream sent and what the client received."""
+    if taken.finish != sent.finish or leg.ended in ("cut", "reset", "invalid"):
+        says = f"{_BESIDE}the client's response is {taken.finish} ({leg.ended}), expected completed"
+        return Finding(says, "completed", taken.finish)
+    parts = deltas(leg, "output_text") if streams(leg) else taken.text
+    for name, want, got in (("text", sent.text, taken.text), ("deltas of the text", sent.text, parts)):
+        if want != got:
+            return Finding(_BESIDE + text_differs(name, want, got, SENT, TAKEN), want, got)
+    return None
 
 
 @rule("streaming.concurrent", "concurrent")

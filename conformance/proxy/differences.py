@@ -241,10 +241,21 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
             want, got = (json.dumps(one["parameters"], ensure_ascii=False) for one in (tool, other))
             says = text_differs(f"parameters of the tool {name}", want, got)
             yield Difference("request.tools", says, tool["parameters"], other["parameters"])
+        else:
+            yield from _strict(name, tool["strict"], other["strict"])
     extra = [name for name in received.tools if name not in sent.tools]
     if extra and all(name in received.tools for name in sent.tools):  # Else it can be one with another name.
         message = f"the upstream received the tool {extra[0]}, which the client did not send"
         yield Difference("request.nothing-added", message, [*sent.tools], [*received.tools])
+
+
+def _strict(name: str, want: Any, got: Any) -> Iterator[Difference]:
+    """The differences of ``strict``: a default can be stated, and false be left out, as nothing states another one."""
+    start = f"strict of the tool {name}: the client sent {json.dumps(want)}, the upstream received"
+    if want is True and got is None:
+        yield Difference("request.strict", f"{start} no such member", want, got)
+    elif want is not None and got is not None and want != got:
+        yield Difference("request.tools", f"{start} {json.dumps(got)}", want, got)
 
 
 def _parameters(sent: Conversation, received: Conversation) -> Iterator[Difference]:

@@ -13,8 +13,9 @@ from conformance.proxy.script import Script
 #: The kind of the record of a run that was ended, as the proxy served nothing more.
 KIND = "stopped"
 
-#: Attempts of the ordinary request, and the longest seconds between two: a proxy can be started again.
-_ATTEMPTS, _PAUSE = 3, 3.0
+#: Attempts of the ordinary request, and the longest seconds between two: a proxy can be started again. Of those that
+#: time out, fewer.
+_ATTEMPTS, _PAUSE, _TIME_OUTS = 3, 3.0, 2
 
 #: The part of the longest time for a response that one attempt takes.
 _PART = 3
@@ -33,6 +34,8 @@ def ended(kit: Kit, made: Sequence[Record], last: int, left: Sequence[Probe]) ->
         if not _is_without_response(leg):
             kit.take()
             return None
+        if leg.ended == "time-out" and attempt + 1 == _TIME_OUTS:
+            break
         if attempt < _ATTEMPTS - 1 and leg.ended != "time-out":
             time.sleep(min(kit.settings.wait, _PAUSE))
     about = {"kinds": [KIND], "after": after, "served": _last_served(made), "left": len(left)}

@@ -29,6 +29,7 @@ PROBES = {
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",
     "request.tools": "request.tools request.many-tools",
+    "request.strict": "request.many-tools",
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
     "request.effort-low request.json-object request.json-object.stream",
     "request.nothing-added": "request.string request.hard-text",

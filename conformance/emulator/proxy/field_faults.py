@@ -144,6 +144,18 @@ def _more_events(ctx: Context, event: Dict) -> list[Dict]:
     return [event, dict(event)] if count % 7 == 0 else [event]
 
 
+def _busy(ctx: Context, event: Dict) -> list[Dict]:
+    with ctx.lock:
+        running = ctx.memory.setdefault("running", set())
+        if event.get("type") == "response.created":
+            running.add(id(ctx))
+        if len(running) > 4 and event.get("type") == "response.created":
+            raise Failure(502, "too many streams")
+        if event.get("type") == "response.completed":
+            running.discard(id(ctx))
+    return [event]
+
+
 def _last_call(items: list[Dict]) -> list[Dict]:
     return [{**one, "tool_calls": one["tool_calls"][-1:]} if one.get("tool_calls") else one for one in items]
 
@@ -211,6 +223,12 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"framing": "characters"}}),
     ("no-last-chunk", "Closes the connection in place of the last chunk.", "response.form",
      {"settings": {"framing": "endless"}}),
+    ("shares-lines", "Joins the rest of a line with the next bytes of any stream.", "response.not-mixed",
+     {"settings": {"reader": "shared", "skips_invalid": True}}),
+    ("fails-when-busy", "Fails if more than four streams are open.", "response.not-mixed", {"events": _busy}),
+    ("drops-strict", "Leaves out strict of tools.", "request.strict",
+     {"sent": tools(lambda one: {name: value for name, value in one.items() if name != "strict"})}),
+    ("strict-tools", "Makes every tool strict.", "request.tools", {"sent": tools(lambda one: {**one, "strict": True})}),
     ("plain-for-streams", "Requests a plain response for a stream, and divides it.", "streaming.text",
      {"sent": without("stream", "stream_options")}),
     ("retry-at-once", "Sends Retry-After: 0 for every 429.", "failure.retry-after", {"failure": _no_wait}),

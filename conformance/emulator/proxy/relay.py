@@ -29,7 +29,7 @@ def _objects(handler: Any, settings: Settings, response: http.client.HTTPRespons
     if "event-stream" not in (response.getheader("Content-Type") or "").lower():
         response.read()
         raise Failure(502, "the upstream sent no event stream", (("broken", "1"),))
-    frames = Frames(settings.reader)
+    frames = Frames(settings.reader, handler.server.memory if settings.reader == "shared" else None)
     try:
         for data in itertools.chain(handler._read(response), (b"",)):
             for one in frames.feed(data):
