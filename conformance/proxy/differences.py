@@ -198,10 +198,8 @@ def _joined(order: Sequence[str]) -> list[str]:
 
 def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     if len(sent.calls) != len(received.calls):
-        message = (
-            f"{where}: the upstream received {len(received.calls)} function calls, the client sent {len(sent.calls)}"
-        )
-        yield Difference("request.calls", message, want=sent.calls, got=received.calls)
+        count = f"{len(received.calls)} function calls, the client sent {len(sent.calls)}"
+        yield Difference("request.calls", f"{where}: the upstream received {count}", sent.calls, received.calls)
         return
     for one, other in zip(sent.calls, received.calls, strict=True):
         if one[1] != other[1]:
@@ -307,7 +305,10 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
         yield Difference("response.calls", says, want, got)
         return
     for one, other in zip(sent, received, strict=True):
-        if not same_json(one.arguments, other.arguments):
+        if other.kind != "string":
+            says = f"arguments of {one.name}: the client received a JSON {other.kind}, expected a string"
+            yield Difference("response.calls", says, "string", other.kind)
+        elif not same_json(one.arguments, other.arguments):
             where = f"arguments of {one.name}"
             says = text_differs(where, one.arguments, other.arguments, "the upstream sent", "the client received")
             yield Difference("response.calls", says, one.arguments, other.arguments)

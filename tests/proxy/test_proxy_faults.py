@@ -35,7 +35,7 @@ PROBES = {
     "request.nothing-added": "request.string request.hard-text",
     "credentials.client-key-kept": "request.string",
     "credentials.upstream-key-sent": "request.string",
-    "credentials.upstream-key-hidden": "request.string failure.500",
+    "credentials.upstream-key-hidden": "request.string failure.500 failure.quoted-key",
     "credentials.refused-without-upstream": "key.wrong",
     "request.undocumented": "request.undocumented",
     "credentials.refused-as-client-error": "key.wrong key.missing",

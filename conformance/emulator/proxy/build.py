@@ -38,6 +38,10 @@ class Builder:
     def finished(self) -> bool:
         return bool(self._finish)
 
+    def limit(self, reached: bool) -> None:
+        """Reports that the limit of tokens was reached, if it was."""
+        self._finish = "length" if reached else self._finish
+
     def begin(self) -> Iterator[Dict]:
         """The first two events."""
         for kind in ("created", "in_progress"):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..shapes import Dict
-from .changes import failing, final, messages, texts, tools, without
+from .changes import calls, failing, final, messages, texts, tools, without
 from .habit import Context, Failure
 
 
@@ -156,6 +156,13 @@ def _busy(ctx: Context, event: Dict) -> list[Dict]:
     return [event]
 
 
+def _parsed(call: Dict) -> Dict:
+    try:
+        return {**call, "arguments": json.loads(call["arguments"])}
+    except ValueError:
+        return call
+
+
 def _last_call(items: list[Dict]) -> list[Dict]:
     return [{**one, "tool_calls": one["tool_calls"][-1:]} if one.get("tool_calls") else one for one in items]
 
@@ -234,6 +241,12 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("retry-at-once", "Sends Retry-After: 0 for every 429.", "failure.retry-after", {"failure": _no_wait}),
     ("error-bodies-are-200", "Sends the body of an error unchanged, with status 200.", "failure.honest",
      {"failure": failing(_body_alone)}),
+    ("limits-broken-streams", "Reports an interrupted stream as one that reached the limit of tokens.",
+     "failure.honest", {"settings": {"limits": True}}),
+    ("passes-on-keys", "Passes on an error of the upstream with the key in its message.",
+     "credentials.upstream-key-hidden", {"settings": {"hides_key": False}}),
+    ("arguments-as-json", "Sends arguments as JSON in place of a string.", "response.calls",
+     final(calls(_parsed), stream=False)),
     ("completes-empty-streams", "Reports a stream without events as completed.", "failure.honest",
      {"settings": {"completes_empty": True}}),
     ("skips-invalid-events", "Ignores events that are not JSON.", "failure.honest",

@@ -86,7 +86,8 @@ class Settings:
     upstream is a failure (0: none). `key_status` refuses a key. `passes_cut`: a plain body that was cut is passed on
     as complete. `slots` (0: any number) that requests take, and that a disconnected client does not give back.
     `delimits_by_close`: a stream ends with its connection. `calls_a_chunk`: the tool calls that are read of one chunk
-    (None: all)."""
+    (None: all). `hides_key`: the upstream's key is removed from its messages. `limits`: a broken stream is
+    incomplete."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -126,6 +127,8 @@ class Settings:
     slots: int = 0
     delimits_by_close: bool = False
     calls_a_chunk: int | None = None
+    hides_key: bool = True
+    limits: bool = False
 
 
 CLEAN = Habit("clean", "Changes nothing.")

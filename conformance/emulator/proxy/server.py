@@ -137,7 +137,7 @@ class _Handler(ClientSide):
                 if not allowed:
                     raise Failure(401, "invalid key")
                 if response.status != 200:
-                    self._refused(response)
+                    self._refused(settings, response)
                 if settings.sends_twice and not self.ctx.stream:
                     with contextlib.suppress(http.client.HTTPException):
                         self._open(settings, data)[1].read()
@@ -183,7 +183,7 @@ class _Handler(ClientSide):
                 raise _Gone from None
             raise Failure(502, "no response from the upstream") from None
 
-    def _refused(self, response: http.client.HTTPResponse) -> None:
+    def _refused(self, settings: Settings, response: http.client.HTTPResponse) -> None:
         """Raise the failure for an error status of the upstream."""
         text = response.read().decode("utf-8", "replace")
         try:
@@ -192,7 +192,8 @@ class _Handler(ClientSide):
             message = phrase(response.status)
         kept = [(name, value) for name, value in response.getheaders() if name.lower() == "retry-after"]
         status = response.status if response.status in _PASSED_ON else 502
-        raise Failure(status, str(message), tuple(kept), upstream=response.status)
+        hidden = self.server.keys["upstream"] if settings.hides_key else "\0"
+        raise Failure(status, str(message).replace(hidden, "(hidden)"), tuple(kept), upstream=response.status)
 
     def _read(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         """The reads of a body, decoded; `Failure` if it is interrupted."""
