@@ -10,7 +10,7 @@ from conformance.proxy.probes.probe import Probe, asked
 from conformance.proxy.records import Leg, Record
 from conformance.proxy.script import Script
 
-#: The kind of the record of a run that was ended, as the proxy served nothing more.
+#: The kind, and the name, of the record of a run that was ended, as the proxy served nothing more.
 KIND = "stopped"
 
 #: Attempts of the ordinary request, and the longest seconds between two: a proxy can be started again. Of those that
@@ -39,7 +39,7 @@ def ended(kit: Kit, made: Sequence[Record], last: int, left: Sequence[Probe]) ->
         if attempt < _ATTEMPTS - 1 and leg.ended != "time-out":
             time.sleep(min(kit.settings.wait, _PAUSE))
     about = {"kinds": [KIND], "after": after, "served": _last_served(made), "left": len(left)}
-    return Record("stopped", about, kit.take())
+    return Record(KIND, about, kit.take())
 
 
 def _last_served(made: Sequence[Record]) -> str:

@@ -202,7 +202,7 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("shows-address", "Shows the upstream's address in errors.", "failure.no-address", {"failure": address}),
     ("hangs-on-broken-stream", "Keeps the client's stream open after an interruption.", "failure.no-hang",
      {"settings": {"hangs": True}}),
-    ("reads-line-feeds", "Reads only lines that end with a line feed.", "forms.rare-same-response",
+    ("reads-line-feeds", "Reads only lines that end with a line feed.", "forms.same-response",
      {"settings": {"reader": "lf"}}),
     ("reads-unicode-lines", "Ends a line at U+2028 and at form feeds.", "response.finish",
      {"settings": {"reader": "text"}}),
