@@ -301,9 +301,9 @@ class _Handler(ClientSide):
 
         def look() -> None:
             poll = select.poll()
-            poll.register(self.connection, select.POLLIN)
-            while not over.wait(settings.look):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # The connection was closed.
+                poll.register(self.connection, select.POLLIN)
+                while not over.wait(settings.look):
                     if poll.poll(0) and not self.connection.recv(1, socket.MSG_PEEK):
                         self._over = True
                         upstream.shutdown(socket.SHUT_RDWR)
