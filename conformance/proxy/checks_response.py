@@ -9,7 +9,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
-from conformance.proxy.records import Pair
+from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
 
@@ -169,6 +169,8 @@ def form(view: View) -> Findings:
     leg = view.served()
     if leg.ended == "closed":
         raise CannotEvaluate("the suite did not read all of a very large body")
+    if leg.ended == "time-out" and _in_progress(leg, view.settings["wait"]):
+        raise CannotEvaluate(f"the response was in progress for {(leg.ended_at - leg.began) / 1000:.0f} s")
     wants = leg.requests_stream
     kind = (leg.header("content-type", True) or "").partition(";")[0].strip().lower()
     want = "text/event-stream" if wants else "application/json"
@@ -183,6 +185,11 @@ def form(view: View) -> Findings:
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
         says = "the stream to the client ended without a terminal event"
         yield Finding(says, "a terminal event", None, group=NO_END)
+
+
+def _in_progress(leg: Leg, seconds: float) -> bool:
+    """Whether events were received in the last seconds: such a response is slow, and does not hang."""
+    return any(b"data:" in chunk.data for chunk in leg.chunks if chunk.at > leg.ended_at - 1000 * seconds)
 
 
 @rule("request.undocumented", "undocumented")
