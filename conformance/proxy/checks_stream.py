@@ -180,15 +180,24 @@ def upstream_closed(view: View) -> Findings:
     leg = view.upstream()
     if len(pair.upstream) > 1 and "request.sent-once" in view.failing:
         raise CannotEvaluate("the upstream received the request more than once")
-    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at + _AT_ONCE:
+    if _ended_by_itself(leg, pair.client):
         raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
     cancelled = [one for one in view.record.pairs if one.client.ended == "closed" and one.upstream]
-    read_on = [one for one in cancelled if one.upstream[-1].ended != "left"]
+    read_on = [
+        one
+        for one in cancelled
+        if one.upstream[-1].ended != "left" and not _ended_by_itself(one.upstream[-1], one.client)
+    ]
     if read_on:
         seconds = (read_on[0].upstream[-1].ended_at - read_on[0].client.ended_at) / 1000
         many = f" of {len(read_on)} of {len(cancelled)} cancelled requests" * (len(cancelled) > 1)
         message = f"the client disconnected, and the proxy still read the upstream's stream{many} {seconds:.1f} s later"
         yield Finding(message, "the connection closed", "open", view.record.pairs.index(read_on[0]), 0)
+
+
+def _ended_by_itself(leg: Leg, client: Leg) -> bool:
+    """Whether the upstream's stream was complete when the client disconnected, or soon after."""
+    return leg.ended == "clean" and leg.ended_at <= client.ended_at + _AT_ONCE
 
 
 @rule("cancel.closed-in-silence", "cancel-silent")
