@@ -15,15 +15,14 @@ from conformance.proxy.conversation import Conversation, Turn, same_parameters
 from conformance.proxy.outcomes import Call
 from conformance.proxy.texts import marked, text_differs
 
+#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
+_ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+
 #: Parameters with the values by which a proxy can state the documented default.
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "temperature": (1,), "top_p": (0.95, 1), "max_output_tokens": (Schemas(DEFAULT).most_output_tokens, 32768),
-    "tool_choice": ("auto",),
-    "effort": ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"),
+    "tool_choice": ("auto",), "effort": _ON,
 }  # fmt: skip
-
-#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
-_ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 
 
 @dataclass(frozen=True)
@@ -265,8 +264,8 @@ def _parameters(sent: Conversation, received: Conversation) -> Iterator[Differen
         if not _same_value(name, value, actual):
             what = "no such parameter" if actual is MISSING else f"{actual!r}"
             message = f"{name}: the client sent {value!r}, the upstream received {what}"
-            yield Difference("request.parameters", message, value, None if actual is MISSING else actual,
-                             f"{name} = {actual!r}")  # fmt: skip
+            got = None if actual is MISSING else actual
+            yield Difference("request.parameters", message, value, got, f"{name} = {actual!r}")
     for name, value in received.parameters.items():
         if name not in sent.parameters and not any(_equal(value, one) for one in _DEFAULTS.get(name, ())):
             off = (name, value) == ("effort", "off")  # The dialect has several.
@@ -317,6 +316,5 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
             yield Difference("response.calls", says, one.arguments, other.arguments)
     ids = [one.call_id for one in received]
     if len(set(ids)) < len(ids) or "" in ids:
-        yield Difference(
-            "response.calls", f"the call ids {_listed(ids)} are not distinct", want="distinct ids", got=ids
-        )
+        says = f"the call ids {_listed(ids)} are not distinct"
+        yield Difference("response.calls", says, want="distinct ids", got=ids)
