@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, both
-from conformance.proxy.outcomes import FAILED, Outcome, deltas, outcome, streams
+from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, outcome, streams
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
@@ -95,7 +95,8 @@ def concurrent(view: View) -> Findings:
         )
         return
     # A stream that the proxy aborts ends before the others begin, without waiting for them.
-    first_end = min((leg.ended_at for leg in legs if leg.ended == "clean"), default=float("inf"))
+    served = [pair.upstream[0] for pair in view.record.pairs if pair.client.ok and not has_failed(pair.client)]
+    first_end = min((leg.ended_at for leg in served if leg.ended == "clean"), default=float("inf"))
     late = [leg for leg in legs if leg.began > first_end]
     if late:
         yield Finding(
