@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from conformance.judge.control import shortened
 from conformance.judge.normalise import without_numbers
+from conformance.judge.request_traits import STREAMS
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.score import many
+from conformance.results.shared_traits import says
 
 #: Characters of a server's message that are shown, and of that of another outcome.
 _MESSAGE, _OTHER_MESSAGE = 200, 60
@@ -61,6 +63,11 @@ _STATUS = re.compile(
     r"(?:invalid request: received|an error (?:body )?with|received|refused with) HTTP (\d{3})(?:: (.*))?"
 )
 
+#: A status in any message, with the server's words behind it, without what the suite adds.
+_STATUS_WORDS = re.compile(
+    r"HTTP (\d{3})(?:: (.*?))?(?: \((?:the smallest refused combination|not reduced)[^()]*\))?$", re.DOTALL
+)
+
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
 _NAMED = re.compile(r"([\w ]+): the (?:client|upstream) sent ")
 
@@ -102,6 +109,15 @@ def _status(line: CaseRecord) -> tuple[str, str] | None:
 def refused_in_words(first: CaseRecord) -> str:
     """What a violated case found, in one sentence without a full stop."""
     finding = first.findings[0] if first.findings else FindingRecord(first.why)
+    words, trait = _in_words(first, finding), finding.trait
+    status = _STATUS_WORDS.search(" ".join(finding.message.split()))
+    if not trait or not status or (STREAMS not in trait and says(words.partition(":")[0], trait)):
+        return words
+    does = "is refused with" if status[1] < "500" else "ends in"
+    return f"a request with {trait} {does} {status[1]}{_told(status[2])}"
+
+
+def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     message = " ".join(finding.message.split())
     if many_alike := _OF_MANY.match(message):
         return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} (in {finding.scenario})"
@@ -135,7 +151,8 @@ def _subject(rule: str, scenario: str) -> str:
     if rule in ("request.input-roles", "request.tools-accepted") and scenario.removesuffix(".stream") in _BY_SCENARIO:
         return _BY_SCENARIO[scenario.removesuffix(".stream")]
     if rule in _SUBJECTS:
-        return _SUBJECTS[rule]
+        # Of the ways to authenticate, streaming requests may have a code path of their own.
+        return _SUBJECTS[rule] + " with stream: true" * (rule.startswith("auth.") and scenario.endswith(".stream"))
     if effort := re.fullmatch(r"effort\.(\w+)-accepted", rule):
         return f'effort "{effort[1]}"'
     if parameter := re.fullmatch(r"request\.(.+)-accepted", rule):
