@@ -476,6 +476,18 @@ def test_invalid_requests_that_receive_a_stream_are_one_defect() -> None:
     assert one_alone == {pairs[0].id: streams[0].id}
 
 
+def test_invalid_requests_that_fail_only_in_streams_are_one_defect() -> None:
+    names = {"max_output_tokens=many": "request.wrong-type", "temperature=1.6": "request.out-of-range"}
+    streams = [line(f"{rule}@{name}.stream", f"received HTTP 500: {name}") for name, rule in names.items()]
+    pairs = [
+        line(f"error.streaming-same-status@{name}", "HTTP 400 for the plain request, HTTP 500 with stream: true",
+             at=f"{name}.stream", also=(name,))
+        for name in names
+    ]  # fmt: skip
+    told = causes(*streams, *pairs)
+    assert {told[one.id].partition("@")[0] for one in streams} == {"error.streaming-same-status"}
+
+
 @pytest.mark.parametrize(("rules", "name"), [(4, "request."), (5, "error.real-status")])
 def test_many_invalid_requests_that_end_in_one_5xx_are_named_by_the_status(rules: int, name: str) -> None:
     names = ("missing-model", "missing-input", "unknown-model", "wrong-input", "wrong-type")[:rules]
@@ -503,6 +515,34 @@ def test_a_rule_is_shown_by_what_most_of_its_cases_received() -> None:
 )
 def test_an_item_that_is_not_opened_as_such_is_one_defect(follows: str, cause: str) -> None:
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@s", "b")) == {f"{follows}@s": f"{cause}@s"}
+
+
+@pytest.mark.parametrize(
+    ("follows", "cause"),
+    [
+        ("effort.tokens-agree", "effort.none-does-not-think"),
+        ("response.text-not-html", "sum.final-output"),
+        ("event.seen.response.reasoning_text.done", "lifecycle.all-closed-at-terminal"),
+    ],
+)
+def test_what_one_response_shows_twice_is_one_defect(follows: str, cause: str) -> None:
+    assert causes(line(f"{follows}@s", "a"), line(f"{cause}@s", "b")) == {f"{follows}@s": f"{cause}@s"}
+    assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {}
+
+
+def test_reasoning_without_its_message_has_other_types_of_items_than_another_effort() -> None:
+    other = line("effort.values-alike@values", "a", "warning", at="effort.low", also=("effort.medium",))
+    empty = line("response.not-empty@effort.medium", "b")
+    assert causes(other, empty) == {other.id: empty.id}
+    assert causes(other, line("response.not-empty@effort.high", "b")) == {}
+
+
+def test_reasoning_in_another_member_is_one_defect() -> None:
+    shape = line("effort.reasoning-item-shape@effort.low.stream", "a", pointer="/response/output/0/content")
+    alike = line("sum.plain-same-shape@cut.thinking", "b", pointer="/response/output/content")
+    assert causes(shape, alike) == {alike.id: shape.id}
+    usage = line("sum.plain-same-shape@text", "b", pointer="/response/usage/input_tokens_details")
+    assert causes(shape, usage) == {}
 
 
 def test_an_id_that_replaces_the_id_of_each_response_is_one_defect() -> None:
