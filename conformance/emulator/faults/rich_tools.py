@@ -142,7 +142,7 @@ FAULTS: list[Behaviour] = [
     fault("tools.type-lists-are-500", "Responds with HTTP 500 to an array of types in the parameters of a tool.",
           SERVED, validate=crash(parameters_hold('"type":["'))),
     fault("tools.description-not-ascii-is-500", "Responds with HTTP 500 to a description of a tool outside ASCII.",
-          SERVED, validate=crash(described_in_another_script)),
+          "request.combination-accepted", validate=crash(described_in_another_script)),
     fault("tools.inner-objects-refused", "Refuses tools whose parameters contain nested objects.", TOOLS,
           validate=refuse(parameters_hold('"contact"'), "tools[0].parameters")),
     fault("tools.named-choice-calls-with-nothing", "Sends an empty string as the arguments of a required tool.", JSON,
