@@ -23,6 +23,7 @@ SERVED: list[dict[str, Any]] = [
     {"input": [{"role": "user", "content": "hello"}], "stream": True},
     {"input": "hello", "tools": [{"type": "function", "name": "a", "parameters": {}}], "stream": True},
     {"input": "hello", "reasoning": {"effort": "low"}},
+    {"input": "hello", "tool_choice": "auto"},
     {"input": "hello", "reasoning": {"effort": "high"}, "stream": True},
     {"input": [{"type": "message", "role": "user", "content": "a"}], "stream": True, "tools": []},
 ] * 4
@@ -56,6 +57,8 @@ def tool(**more: Any) -> dict[str, Any]:
           "input": [{"role": "system", "content": "x"}]}, {"tools": [tool(strict=True)], "input": "x"}], ""),
         ("effort low is not supported", [{"input": "hello", "reasoning": {"effort": "low"}, "stream": True}],
          'reasoning.effort "low" and stream: true'),
+        ("tool_choice auto needs a parser", [{"input": "a", "tools": [tool(parameters={})], "tool_choice": "auto"}],
+         "tool_choice and tools"),
         ("too many", [{"input": "hello", "stream": True, "tools": [tool(name="a", parameters={})] * 2}],
          "two tools with the same name"),
         ("too many", [{"input": "hello", "tools": [tool(name=one, parameters={}) for one in "ab"]}],

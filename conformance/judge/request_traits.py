@@ -17,8 +17,8 @@ from conformance.decode.events import mapping, objects, text
 from conformance.decode.json_text import load
 from conformance.exchange.exchange import Request
 
-#: How a request that streams differs from one that does not.
-STREAMS = "stream: true"
+#: How a request that streams differs from one that does not, and one that declares tools.
+STREAMS, TOOLS = "stream: true", "tools"
 
 #: Members whose values have traits of their own, and the model, which nearly all requests share.
 _SEPARATE = ("input", "tools", "instructions", "model", "stream")
@@ -84,7 +84,7 @@ def _members(place: str, given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_tools(tools: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield "tools" if tools else "an empty list of tools"
+    yield TOOLS if tools else "an empty list of tools"
     names = [text(one.get("name")) for one in tools]
     if len(set(names)) < len(names):
         yield "two tools with the same name"

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 from conformance.judge.control import shortened
 from conformance.judge.normalise import without_numbers
-from conformance.judge.request_traits import STREAMS
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, FindingRecord
@@ -111,7 +110,7 @@ def refused_in_words(first: CaseRecord) -> str:
     finding = first.findings[0] if first.findings else FindingRecord(first.why)
     words, trait = _in_words(first, finding), finding.trait
     status = _STATUS_WORDS.search(" ".join(finding.message.split()))
-    if not trait or not status or (STREAMS not in trait and says(words.partition(":")[0], trait)):
+    if not trait or not status or (" and " not in trait and says(words.partition(":")[0], trait)):
         return words
     does = "is refused with" if status[1] < "500" else "ends in"
     return f"a request with {trait} {does} {status[1]}{_told(status[2])}"

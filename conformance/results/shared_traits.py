@@ -15,7 +15,7 @@ from conformance.decode.response import Received
 from conformance.exchange.exchange import Exchange
 from conformance.judge.control import message_of
 from conformance.judge.normalise import without_numbers
-from conformance.judge.request_traits import STREAMS, measures, traits
+from conformance.judge.request_traits import STREAMS, TOOLS, measures, traits
 from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.records import CaseRecord
 
@@ -27,6 +27,9 @@ _SERVED = 20
 
 #: More traits than these decide nothing; so many are shown.
 _MOST = 2
+
+#: Traits with which a server may refuse what it serves without them, the first that decide it.
+_COMPANIONS = (frozenset({STREAMS}), frozenset({TOOLS}), frozenset({STREAMS, TOOLS}))
 
 #: Words of a trait that also occur in messages about something else.
 _COMMON = frozenset({
@@ -91,19 +94,21 @@ def _words(exchange: Exchange) -> str:
 
 def shared(refused: Sequence[_Sent], served: Sequence[_Sent], message: str) -> str:
     """What the refused requests have in common and no served one has; empty where that is not clear. Of several
-    traits those count that the server's message mentions."""
+    traits those count that the server's message mentions, and two together only then."""
     common = frozenset[str].intersection(*(one.traits for one in refused))
     alone = [*common.difference(*(one.traits for one in served))]
-    streaming = [f"{each} and {STREAMS}" for each in _shortest([*_streaming(common, served)])]
-    told = [one for one in alone if mentions(message, one)] or [one for one in streaming if mentions(message, one)]
-    chosen = _shortest(told or alone or [*_beyond(refused, served)] or streaming)
+    paired = [_paired(common, served, companions) for companions in _COMPANIONS]
+    told = [[one for one in found if mentions(message, one)] for found in (alone, *paired)]
+    chosen = _shortest(next(filter(None, told), alone) or [*_beyond(refused, served)])
     return " or ".join(chosen) if len(chosen) <= _MOST else ""
 
 
-def _streaming(common: frozenset[str], served: Sequence[_Sent]) -> frozenset[str]:
-    """The traits that are served, but not with ``stream: true``."""
-    streams = [one.traits for one in served if STREAMS in one.traits]
-    return common.difference(*streams) if STREAMS in common and streams else frozenset()
+def _paired(common: frozenset[str], served: Sequence[_Sent], companions: frozenset[str]) -> list[str]:
+    """The traits that are served, but not together with the companions."""
+    others = [one.traits for one in served if companions <= one.traits]
+    if not others or not companions <= common:
+        return []
+    return [" and ".join((each, *sorted(companions))) for each in _shortest([*common.difference(*others)])]
 
 
 def _shortest(found: Sequence[str]) -> list[str]:
