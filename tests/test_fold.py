@@ -530,6 +530,18 @@ def test_what_one_response_shows_twice_is_one_defect(follows: str, cause: str) -
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {}
 
 
+@pytest.mark.parametrize(
+    ("follows", "cause"),
+    [
+        ("usage.cap-adds-no-tokens", "truncation.usage-within-cap"),
+        ("usage.more-input-more-tokens", "usage.same-input-same-tokens"),
+        ("sequence.contiguous", "parallel.requests-do-not-mix"),
+    ],
+)
+def test_what_follows_in_another_response_too_is_one_defect(follows: str, cause: str) -> None:
+    assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {f"{follows}@s": f"{cause}@t"}
+
+
 def test_reasoning_without_its_message_has_other_types_of_items_than_another_effort() -> None:
     other = line("effort.values-alike@values", "a", "warning", at="effort.low", also=("effort.medium",))
     empty = line("response.not-empty@effort.medium", "b")

@@ -44,6 +44,7 @@ _COMMON = frozenset({
 _ALSO = {
     "a tool name that begins with a digit or underscore": r"\bname\b.*\b(start|begin|letter)",
     "two tools with the same name": "duplicate|unique",
+    "a tool description that is not ASCII": r"\b(ascii|codec|encod|latin|unicode)",
     "several system or developer messages": "system message",
     "a message without type beside items with a type": "^$",
 }
