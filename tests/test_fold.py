@@ -85,6 +85,13 @@ def test_a_refused_combination_follows_from_the_rule_about_its_part() -> None:
     assert causes(part, other) == {}
 
 
+def test_what_begins_later_in_a_stream_caused_nothing_before_it() -> None:
+    early, late = (sized("sum.starts-empty@a.stream", 90, "early", event) for event in (3, 9))
+    cause = sized("sse.ends-after-terminal@a.stream", 90, "late", 8)
+    assert causes(early, cause) == {}
+    assert causes(late, cause) == {late.id: cause.id}
+
+
 def with_value(one: CaseRecord, value: str) -> CaseRecord:
     return replace(one, findings=tuple(replace(each, got=value) for each in one.findings))
 
@@ -528,18 +535,6 @@ def test_an_item_that_is_not_opened_as_such_is_one_defect(follows: str, cause: s
 def test_what_one_response_shows_twice_is_one_defect(follows: str, cause: str) -> None:
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@s", "b")) == {f"{follows}@s": f"{cause}@s"}
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {}
-
-
-@pytest.mark.parametrize(
-    ("follows", "cause"),
-    [
-        ("usage.cap-adds-no-tokens", "truncation.usage-within-cap"),
-        ("usage.more-input-more-tokens", "usage.same-input-same-tokens"),
-        ("sequence.contiguous", "parallel.requests-do-not-mix"),
-    ],
-)
-def test_what_follows_in_another_response_too_is_one_defect(follows: str, cause: str) -> None:
-    assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {f"{follows}@s": f"{cause}@t"}
 
 
 def test_reasoning_without_its_message_has_other_types_of_items_than_another_effort() -> None:

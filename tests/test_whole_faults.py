@@ -75,6 +75,36 @@ def test_two_defects_are_two_causes(behaviour: Behaviour, rules: set[str]) -> No
     assert {cause.rule for cause in causes(lines_of(behaviour))} == rules
 
 
+@pytest.mark.parametrize(
+    ("names", "rules"),
+    [
+        (("event.content-part-done-without-item-id", "sse.cut-midway"),
+         {"event.response.content_part.done.schema", "sse.not-cut"}),
+        (("sequence.fractions", "sse.reset-midway"), {"sequence.present", "sse.not-cut"}),
+        (("event.type-missing-in-deltas", "sse.last-frame-cut"), {"event.has-type", "sse.last-frame-complete"}),
+        (("sum.blanks-lost-in-deltas", "sse.cut-at-the-end"), {"sum.text-deltas", "sse.not-cut"}),
+        (("sum.first-arguments-delta-lost", "identity.item-id-made-up-anew"),
+         {"sum.arguments-deltas", "identity.item-id"}),
+        (("event.function-call-arguments-delta-as-a-list", "parallel.openings-mix"),
+         {"event.response.function_call_arguments.delta.schema", "lifecycle.each-once"}),
+        (("tools.inner-objects-emptied", "identity.output-has-another-call-id"),
+         {"tools.arguments-fit-schema", "identity.call-id"}),
+        (("turns.function-call-refused", "truncation.reason-is-max-tokens"),
+         {"tools.output-accepted", "response.schema"}),
+        (("turns.text-before-call-is-500", "identity.call-id-empty-when-added"),
+         {"turns.history-accepted", "item.function_call.schema"}),
+        (("truncation.reason-is-content-filter", "parallel.deltas-mix"),
+         {"truncation.incomplete", "parallel.requests-do-not-mix"}),
+        (("clients.parsed-arguments-are-500", "tools.output-string-refused"),
+         {"http.client-request-answered", "tools.output-accepted"}),
+        (("http.put-is-500", "http.redirects-streams"), {"http.other-method-refused", "http.no-redirect"}),
+    ],
+    ids=lambda value: "" if isinstance(value, set) else "+".join(value),
+)  # fmt: skip
+def test_two_faults_of_the_endpoint_are_two_causes(names: tuple[str, ...], rules: set[str]) -> None:
+    assert rules <= {cause.rule for cause in causes(lines_of(combine([FAULTS[name] for name in names])))}
+
+
 def test_two_refusals_in_a_stream_with_200_are_one_defect() -> None:
     message = "an error with HTTP 200: the stream ends in error: no"
     first, again = (found(f"error.real-status@{name}.stream", f"{name}.stream", message=message) for name in "ab")
