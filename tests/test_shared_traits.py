@@ -29,8 +29,8 @@ SERVED: list[dict[str, Any]] = [
 ] * 4
 
 
-def exchange(key: str, sent: dict[str, Any], status: int = 200, message: str = "") -> Exchange:
-    body = json.dumps({"error": {"message": message}} if message else {}).encode()
+def exchange(key: str, sent: dict[str, Any], status: int = 200, message: str = "", param: str = "") -> Exchange:
+    body = json.dumps({"error": {"message": message, "param": param}} if message else {}).encode()
     request = Request("POST", "http://127.0.0.1:9/v1/responses", HEADERS, json.dumps(sent).encode())
     return Exchange(key, key, 1, request, status, HEADERS, (Chunk(1, body),), "clean", "", 0, 1)
 
@@ -76,6 +76,18 @@ def test_what_only_the_refused_requests_have_is_found(message: str, refused: lis
 def test_the_cause_is_called_by_what_is_refused() -> None:
     line = named("strict must be true", {"tools": [tool(strict=False)]})
     assert refused_in_words(line) == "a request with strict: false in a tool is refused with 400: strict must be true"
+
+
+def test_the_reason_may_be_in_param() -> None:
+    """As MiMo's service sends it; refusals with another one are others."""
+    incomplete = {"input": [{"role": "assistant", "content": "a", "status": "incomplete"}]}
+    run = {f"served-{place}": exchange(f"served-{place}", sent) for place, sent in enumerate(SERVED)}
+    run["a"] = exchange("a", incomplete, 400, "Param Incorrect", "input[0].status is not supported")
+    run["b"] = exchange("b", {"input": []}, 400, "Param Incorrect", "input is empty")
+    line = case("turns.history-accepted@a", "fail", "received HTTP 400: Param Incorrect")
+    line = replace(line, findings=(replace(line.findings[0], exchange="a", want=200),))
+    (found,) = with_traits([line], list(run), run.get)
+    assert found.findings[0].trait == "status incomplete of a message"
 
 
 def test_a_line_that_is_about_it_stays() -> None:

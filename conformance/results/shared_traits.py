@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Exchange
-from conformance.judge.control import message_of
+from conformance.judge.common import error_detail
 from conformance.judge.normalise import without_numbers
 from conformance.judge.request_traits import STREAMS, TOOLS, measures, traits
 from conformance.judge.verdict import FAIL, WARNING
@@ -85,12 +85,17 @@ def _with_trait(case: CaseRecord, of: Mapping[str, _Sent], served: Sequence[_Sen
         return case
     refused = [one for one in of.values() if one.exchange.status == sent.exchange.status]
     refused = [one for one in refused if _words(one.exchange) == words]
-    found = shared(refused, served, message_of(Received(sent.exchange, first.scenario)))
+    found = shared(refused, served, _told(sent.exchange))
     return replace(case, findings=(replace(first, trait=found), *others)) if found else case
 
 
 def _words(exchange: Exchange) -> str:
-    return without_numbers(message_of(Received(exchange, exchange.scenario)))
+    return without_numbers(_told(exchange))
+
+
+def _told(exchange: Exchange) -> str:
+    """The server's message, with ``param``, which may be the reason."""
+    return error_detail(Received(exchange, exchange.scenario))
 
 
 def shared(refused: Sequence[_Sent], served: Sequence[_Sent], message: str) -> str:
