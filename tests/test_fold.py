@@ -483,18 +483,6 @@ def test_invalid_requests_that_receive_a_stream_are_one_defect() -> None:
     assert one_alone == {pairs[0].id: streams[0].id}
 
 
-def test_invalid_requests_that_fail_only_in_streams_are_one_defect() -> None:
-    names = {"max_output_tokens=many": "request.wrong-type", "temperature=1.6": "request.out-of-range"}
-    streams = [line(f"{rule}@{name}.stream", f"received HTTP 500: {name}") for name, rule in names.items()]
-    pairs = [
-        line(f"error.streaming-same-status@{name}", "HTTP 400 for the plain request, HTTP 500 with stream: true",
-             at=f"{name}.stream", also=(name,))
-        for name in names
-    ]  # fmt: skip
-    told = causes(*streams, *pairs)
-    assert {told[one.id].partition("@")[0] for one in streams} == {"error.streaming-same-status"}
-
-
 @pytest.mark.parametrize(("rules", "name"), [(4, "request."), (5, "error.real-status")])
 def test_many_invalid_requests_that_end_in_one_5xx_are_named_by_the_status(rules: int, name: str) -> None:
     names = ("missing-model", "missing-input", "unknown-model", "wrong-input", "wrong-type")[:rules]

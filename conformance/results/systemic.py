@@ -34,7 +34,7 @@ _KINDS = (
     ("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d"), "", FEW),
     (
         "error.streaming-same-status",
-        re.compile(r"HTTP 4\d\d for the plain request, HTTP [25]\d\d with"),
+        re.compile(r"HTTP [45]\d\d for the plain request, HTTP 2\d\d with"),
         ".stream",
         ONE,
     ),
