@@ -66,8 +66,10 @@ def honest(view: View) -> Findings:
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
     elif claim == "unfinished" and not (_ends_alike(view) or _ends_with_connection(leg)):
-        message = f"{what}, and the stream to the client ended as if it were complete, without a terminal event"
-        yield Finding(message, "an error event, or a connection that ends early", "a clean end")
+        ended = "the stream to the client ended as if it were complete, without a terminal event"
+        if any(map(_is_untyped_error, frames(leg))):
+            ended = "the client received an error in an event without a type, and no terminal event"
+        yield Finding(f"{what}, and {ended}", "an error event, or a connection that ends early", "a clean end")
     elif claim == "unreadable" and not (_is_copy(view) or _same_error(view)):
         kind = leg.header("content-type", True)
         yield Finding(
@@ -147,6 +149,11 @@ def _error(body: bytes) -> object:
 def _shows_invalid_event(view: View) -> bool:
     """Whether a proxy of one dialect passed on an event that is not JSON."""
     return view.dialect == "responses" and streams(view.client) and not all(map(_is_json, frames(view.client)))
+
+
+def _is_untyped_error(data: str) -> bool:
+    """Whether the data of an event is an error as a plain response contains it."""
+    return bool(_error(data.encode())) and "type" not in mapping(json.loads(data))
 
 
 def _is_json(data: str) -> bool:
@@ -244,7 +251,7 @@ def no_address(view: View) -> Findings:
 def survives(view: View) -> Findings:
     """An ordinary request is served after failures, at the last attempt."""
     leg = view.record.pairs[-1].client if view.record.pairs else view.client
-    if view.record.about.get("status") and not leg.ok and leg.status is not None:
+    if view.record.about.get("status") and _claim(leg) in ("error", "failed") and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
     if not leg.ok:
         yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)

@@ -8,7 +8,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy import conversation
 from conformance.proxy.differences import Difference, of_requests, pairing
-from conformance.proxy.outcomes import outcome
+from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
 
@@ -35,10 +35,11 @@ def served(view: View) -> Findings:
             kind = leg.header("content-type", True)
             message = f"the client received {status_of(leg)} with a body that is no Response ({kind}): {_excerpt(leg)}"
             yield Finding(message, "a Response", _excerpt(leg), at)
-        if leg.ok or (view.record.about.get("may_refuse") and refused and not pair.upstream):
+        failed = has_failed(leg) and not pair.upstream
+        if (leg.ok and not failed) or (view.record.about.get("may_refuse") and refused and not pair.upstream):
             continue
         where = "although the upstream served it" if any(one.ok for one in pair.upstream) else "before the upstream"
-        what = f"received {status_of(leg)} for a documented request, {where}"
+        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
 
@@ -59,14 +60,15 @@ def _excerpt(leg: Leg) -> str:
 def reaches(view: View) -> Findings:
     """Each served request causes an upstream request, which contains the canary of the input."""
     for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok or not _is_response(pair.client):
-            raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response")
+        if not pair.client.ok or not _is_response(pair.client) or has_failed(pair.client):
+            raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response that was served")
         if not pair.upstream:
             again = ": it is that of the same request before, from a cache" * (at > 0)
             message = f"the client received a response without a request to the upstream{again}"
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
-            message = f"the upstream received a request without the word {pair.canary} of the user's input"
+            form = conversation.form_of_input(pair.client.json)
+            message = f"the upstream received a request without the word {pair.canary} of the user's input, {form}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1)
 
 
@@ -259,7 +261,7 @@ def upstream_key(view: View) -> Findings:
     if got != want and (want == "client" or got != "client"):
         which = {
             "own": "the upstream's key", "client": "the client's key", "none": "no key",
-            "other": "a key in a form that the upstream does not accept",
+            "other": "another key, or a key without its scheme",
         }  # fmt: skip
         message = f"the upstream request carries {which[str(got)]}"
         yield Finding(f"{message}, expected {which[want]}", want, got, 0, 0)

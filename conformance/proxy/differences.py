@@ -64,7 +64,7 @@ def of_requests(sent: Conversation, received: Conversation, passes: bool) -> Ite
     if moved or order:
         yield from filter(None, (moved or order,))
     else:
-        content = [*_system(sent, received), *_turns(_merged(sent.turns), _merged(received.turns), passes)]
+        content = [*_system(sent, received), *_turns(_merged(sent.turns), received.turns, passes)]
         lost = [one for one in content if one.rule != "request.nothing-added"]
         yield from lost or content  # A text that was changed is not also one that was added.
     yield from _tools(sent, received)
@@ -114,11 +114,11 @@ def _system(sent: Conversation, received: Conversation) -> Iterator[Difference]:
         yield Difference("request.nothing-added", message, want="", got=extra)
 
 
-def _merged(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns without empty ones, neighbours of one role joined."""
+def _merged(turns: Sequence[Turn], empty: bool = False) -> list[Turn]:
+    """The turns without ``empty`` ones, unless they are to be kept; neighbours of one role are joined."""
     made: list[Turn] = []
     for one in turns:
-        if not (any(one.texts) or one.calls or one.results or one.media or one.reasoning):
+        if not (empty or any(one.texts) or one.calls or one.results or one.media or one.reasoning):
             continue
         if made and made[-1].role == one.role:
             last = made[-1]
@@ -131,13 +131,17 @@ def _merged(turns: Sequence[Turn]) -> list[Turn]:
     return made
 
 
-def _turns(sent: list[Turn], received: list[Turn], passes: bool) -> Iterator[Difference]:
+def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Difference]:
+    received = _merged(whole)
     if not passes and not any(one.reasoning for one in received):
         if any(one.reasoning for one in sent):
             says = "a reasoning item of the input did not reach the upstream"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
         sent = _merged([replace(one, reasoning=[]) for one in sent])
-    roles, actual = [one.role for one in sent], [one.role for one in received]
+    roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
+    if roles == [one.role for one in all_received]:
+        received = all_received  # A message that arrived without its text is not missing.
+    actual = [one.role for one in received]
     if roles != actual:
         yield _roles(sent, received, roles, actual)
         return

@@ -144,6 +144,14 @@ def deltas(leg: Leg, kind: str) -> str:
     return "".join(text(event.data.get("delta")) for event in events)
 
 
+def has_failed(leg: Leg) -> bool:
+    """Whether a response of the Responses API has the status of a success, and reports a failure."""
+    try:
+        return leg.ok and outcome(leg, "responses").finish == FAILED
+    except CannotEvaluate:
+        return False
+
+
 def frames(leg: Leg) -> Iterator[str]:
     """The data of each event of a stream."""
     chunks = decode(leg.chunks, content_coding(leg.reply_headers))

@@ -130,6 +130,9 @@ class ClientSide(BaseHTTPRequestHandler):
 
     def _send_error(self, failure: Failure) -> None:
         self._begin()
+        if self.server.settings.untyped_errors:
+            self._chunk(f"data: {to_json({'error': {'message': failure.message, 'code': None}})}\n\n".encode())
+            return
         error = {"code": "server_error", "message": failure.message, "param": None}
         self._send({"type": "error", "sequence_number": self._number, **error})
 

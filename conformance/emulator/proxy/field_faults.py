@@ -185,6 +185,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("retry-at-once", "Sends Retry-After: 0 for every 429.", "failure.retry-after", {"failure": _no_wait}),
     ("error-bodies-are-200", "Sends the body of an error unchanged, with status 200.", "failure.honest",
      {"failure": failing(_body_alone)}),
+    ("untyped-errors", "Reports an error in a stream by an event without a type.", "failure.honest",
+     {"settings": {"begins_at_once": True, "heartbeat": True, "untyped_errors": True}}),
     ("completes-empty-streams", "Reports a stream without events as completed.", "failure.honest",
      {"settings": {"completes_empty": True}}),
     ("skips-invalid-events", "Ignores events that are not JSON.", "failure.honest",

@@ -85,7 +85,7 @@ class Settings:
     failure (0: none). `key_status` refuses a key. `passes_cut`: a plain body that was cut is passed on as complete.
     `slots` (0: any number) that requests take, and that a disconnected client does not give back.
     `delimits_by_close`: a stream ends with its connection. `calls_a_chunk`: the tool calls that are read of one chunk
-    (None: all)."""
+    (None: all). `untyped_errors`: the event of an error in a stream is its object, without a type."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -124,6 +124,7 @@ class Settings:
     slots: int = 0
     delimits_by_close: bool = False
     calls_a_chunk: int | None = None
+    untyped_errors: bool = False
 
 
 CLEAN = Habit("clean", "Changes nothing.")

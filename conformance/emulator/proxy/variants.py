@@ -39,6 +39,15 @@ def _parts(ctx: Context, body: Dict) -> Dict:
     return body
 
 
+def _divided(ctx: Context, body: Dict) -> Dict:
+    """A message of the user for each part, whose content is a string if the part is a text."""
+    divided = []
+    for one in body["messages"]:
+        parts = one["content"] if one["role"] == "user" and isinstance(one["content"], list) else []
+        divided += [{**one, "content": part.get("text") or [part]} for part in parts] or [one]
+    return {**body, "messages": divided}
+
+
 def _max_tokens(ctx: Context, body: Dict) -> Dict:
     if "max_completion_tokens" in body:
         body["max_tokens"] = body.pop("max_completion_tokens")
@@ -87,6 +96,7 @@ VARIANTS = {
         _variant("developer-role", "System texts can be sent with the role developer.", "chat", sent=_developer),
         _variant("joined-system", "System texts can be joined in one message.", "chat", sent=_joined),
         _variant("content-parts", "A content can be a string or parts.", "chat", sent=_parts),
+        _variant("divided-messages", "A message of several parts can be several messages.", "chat", sent=_divided),
         _variant("max-tokens", "max_tokens is the older name of max_completion_tokens.", "chat", sent=_max_tokens),
         _variant("thinking-switch", "The effort can be sent as a switch.", "chat", sent=_thinking),
         _variant("stated-defaults", "A default can be stated.",
