@@ -8,7 +8,7 @@ import re
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy.differences import same_json
-from conformance.proxy.outcomes import FAILED, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
+from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
 
@@ -18,14 +18,17 @@ _CLIENT_ERRORS = (400, 413, 421)
 #: Statuses that report a temporary problem, as which a 429 can reach the client.
 _BUSY = (429, 503, 529)
 
+#: Ends of a response that state a reason of the model, by which clients take a response for as complete as it can be.
+_LIMITS = tuple(one for one in FINISHES.values() if one.startswith("incomplete"))
+
 #: Ends of the client's side that show that the response is not complete.
 _VISIBLE = ("cut", "reset", "invalid")
 
 
 def _claim(leg: Leg) -> str:
     """What the client's side claims: ``error`` (a status, or an end that shows the failure), ``failed`` (a failing
-    terminal event), ``open`` (no end), ``dropped`` (no HTTP response), or the outcome: ``completed``, ``unfinished`` or
-    ``unreadable``."""
+    terminal event), ``limited`` (incomplete, for a reason that the upstream did not state), ``open`` (no end),
+    ``dropped`` (no HTTP response), or the outcome: ``completed``, ``unfinished`` or ``unreadable``."""
     if leg.status is None:
         return "open" if leg.ended == "time-out" else "dropped"
     if not leg.ok:
@@ -38,6 +41,8 @@ def _claim(leg: Leg) -> str:
         return "open" if leg.ended == "time-out" else "unreadable"
     if taken.finish == WITHOUT_STATUS:
         return "completed"
+    if taken.finish in _LIMITS:
+        return "limited"
     if taken.finish == FAILED or taken.finish.startswith("incomplete"):
         return "failed"
     return "open" if leg.ended == "time-out" and taken.finish != "completed" else taken.finish.partition(" ")[0]
@@ -58,6 +63,9 @@ def honest(view: View) -> Findings:
     what = _what(view)
     if claim == "completed" and not (_is_copy(view) or _shows_invalid_event(view)):
         yield Finding(f"{what}, and the client received a completed response", "an error", "completed")
+    elif claim == "limited":
+        finish = outcome(leg, "responses").finish
+        yield Finding(f"{what}, and the client's response is {finish}", "an error", finish)
     elif claim == "failed" and "status" in view.record.about and not streams(leg):
         # A plain response has a status of its own, from which clients decide whether to retry.
         says = f"{what}, and the client received HTTP {leg.status} with a Response that has failed"
@@ -259,3 +267,15 @@ def survives(view: View) -> Findings:
         yield Finding(
             "the stream after failures of the upstream did not complete", "completed", outcome(leg, "responses").finish
         )
+
+
+@rule("failure.survives", "stopped")
+def serves(view: View) -> Findings:
+    """Ordinary requests are served after one without a response."""
+    about, pairs = view.record.about, view.record.pairs
+    since = f" after {about['served']}" if about["served"] else ""
+    first, *others = about["after"]
+    more = f", {len(others)} other probes" if others else ""
+    says = f"the proxy stopped serving{since}: the request of {first}{more} and {len(pairs)} ordinary ones received no"
+    says += f" response ({pairs[-1].client.ended}), and {about['left']} probes were not sent"
+    yield Finding(says, 200, None, len(pairs) - 1)

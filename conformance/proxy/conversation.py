@@ -248,6 +248,7 @@ def _add_tool(made: Conversation, tool: dict[str, Any]) -> None:
     made.tools[str(tool.get("name"))] = {
         "description": tool.get("description") or "",
         "parameters": None if parameters in _NO_PARAMETERS else parameters,
+        "strict": tool.get("strict"),
     }
 
 

@@ -212,6 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(answer)
         for step in answer.steps:
             sent.step(step.after, step.pause)
+            if step.before:
+                step.before()
             sent.write(step.data, answer.framing == "chunked", answer.extension)
         if answer.ending == "clean":
             if answer.framing == "chunked":

@@ -20,6 +20,7 @@ from conformance.config.target import Misconfigured
 from conformance.emulator import chat
 from conformance.emulator.proxy import FAULTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN, Context, Habit
+from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report, run
 from conformance.proxy.differences import of_requests, same_json
@@ -407,3 +408,16 @@ def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None
         "@request.string.stream: the client received HTTP 200 and a failure for a documented request, before the upstr"
     )
     assert "request.reaches-upstream" not in found
+
+
+@pytest.mark.parametrize(("chunk", "rule"), [(b"data: {}\n\n", "?response.form"), (b": ping\n\n", "response.form")])
+def test_a_slow_stream_does_not_hang(chunk: bytes, rule: str) -> None:
+    """The client stops waiting for a stream whose events still arrive, and for one with comments alone."""
+    recording = recorded("responses", CLEAN, ["response.text.stream"])
+    (record,) = recording.records
+    leg = record.pairs[0].client
+    late = leg.ended_at + 5000
+    chunks = (leg.chunks[0], Chunk(late, chunk))
+    slow = replace(record.pairs[0], client=replace(leg, ended="time-out", ended_at=late, chunks=chunks))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(slow,)),))))
+    assert [one for one in found if one.endswith("response.form")] == [rule]

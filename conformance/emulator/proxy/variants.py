@@ -10,6 +10,7 @@ from .changes import (
     final,
     given,
     statuses,
+    tools,
 )
 from .habit import Context, Failure, Habit
 
@@ -101,6 +102,8 @@ VARIANTS = {
         _variant("thinking-switch", "The effort can be sent as a switch.", "chat", sent=_thinking),
         _variant("stated-defaults", "A default can be stated.",
                  sent=given(temperature=1.0, top_p=0.95, user="gateway", tool_choice="auto")),
+        _variant("stated-strict", "A tool can be sent as not strict, or strict, if the client sends no value.",
+                 sent=tools(lambda one: {"strict": len(one["name"]) % 2 == 0, **one})),
         _variant("input-as-messages", "A string input can be sent as a message.", "responses", sent=_input_messages),
         _variant("own-ids", "A proxy can give responses its own ids.", **final(_own_response_id, stream=False)),
         _variant("own-headers", "A proxy can add headers.",
