@@ -513,6 +513,34 @@ def test_an_item_that_is_not_opened_as_such_is_one_defect(follows: str, cause: s
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@s", "b")) == {f"{follows}@s": f"{cause}@s"}
 
 
+@pytest.mark.parametrize(
+    ("follows", "cause"),
+    [
+        ("effort.tokens-agree", "effort.none-does-not-think"),
+        ("response.text-not-html", "sum.final-output"),
+        ("event.seen.response.reasoning_text.done", "lifecycle.all-closed-at-terminal"),
+    ],
+)
+def test_what_one_response_shows_twice_is_one_defect(follows: str, cause: str) -> None:
+    assert causes(line(f"{follows}@s", "a"), line(f"{cause}@s", "b")) == {f"{follows}@s": f"{cause}@s"}
+    assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {}
+
+
+def test_reasoning_without_its_message_has_other_types_of_items_than_another_effort() -> None:
+    other = line("effort.values-alike@values", "a", "warning", at="effort.low", also=("effort.medium",))
+    empty = line("response.not-empty@effort.medium", "b")
+    assert causes(other, empty) == {other.id: empty.id}
+    assert causes(other, line("response.not-empty@effort.high", "b")) == {}
+
+
+def test_reasoning_in_another_member_is_one_defect() -> None:
+    shape = line("effort.reasoning-item-shape@effort.low.stream", "a", pointer="/response/output/0/content")
+    alike = line("sum.plain-same-shape@cut.thinking", "b", pointer="/response/output/content")
+    assert causes(shape, alike) == {alike.id: shape.id}
+    usage = line("sum.plain-same-shape@text", "b", pointer="/response/usage/input_tokens_details")
+    assert causes(shape, usage) == {}
+
+
 def test_an_id_that_replaces_the_id_of_each_response_is_one_defect() -> None:
     identity = with_value(line("identity.response-id@lenient", "a", at="x"), "resp_error")
     again = line("response.id-unique@all-answers", "b", at="x")

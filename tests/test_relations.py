@@ -76,6 +76,17 @@ def test_input_that_is_dropped_is_reported_where_it_is_missing(fault: str, cases
     assert all("input_tokens is" in one.findings[0].message for one in warned)
 
 
+def test_the_tokens_of_a_tool_do_not_hide_what_is_dropped() -> None:
+    dropped = FAULTS["turns.developer-messages-dropped"]
+
+    def count(ctx: Context, planned: ParsedRequest) -> int:
+        assert dropped.parsed
+        return dropped.parsed(ctx, planned).input_tokens + 700 * bool(planned.tools)
+
+    found = {one.case.id for one in relations(counting(count)) if one.verdict != PASS}
+    assert found == {"usage.more-input-more-tokens@turns.history-forms"}
+
+
 def test_equal_counts_are_reported_with_the_scenario_of_the_shorter_input() -> None:
     warned = [one for one in relations(FAULTS["turns.tools-not-counted"]) if one.verdict == WARNING]
     expected = "expected more than 15, which the shorter input of the scenario max_output_tokens=1 has"

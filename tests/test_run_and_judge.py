@@ -32,6 +32,7 @@ MORE_IN_A_RUN = {
     "http.success-is-200": "in traffic nobody knows whether a request that was refused had to be served",
     "http.no-redirect": "in a run GET and other methods are checked for it too",
     "http.body-complete": "in traffic it is read of served requests only",
+    "tools.arguments-fit-schema": "in traffic no tool with a reference in its parameters is read",
     "sum.no-replacement-characters": "its check reads all streams of a run side by side, and traffic has no such case",
     "auth.key-never-echoed": "the refusal of two keys is in traffic one of a key: auth.refusal-never-echoes-key",
     "tools.none-declared-none-called": "in traffic an undocumented tool_choice may ask for a call",

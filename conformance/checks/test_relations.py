@@ -92,23 +92,38 @@ def test_the_same_text_counts_alike_in_each_form(responses: list[Received]) -> F
 
 
 @check(
-    "usage.more-input-more-tokens",
-    over=_pairs(("text", MEASURE, "input.very-long"), ("text", MEASURE, "turns.history-forms")),
-    together=True,
+    "usage.more-input-more-tokens", over=_pairs(("text", MEASURE, "input.very-long")), together=True,
     not_for_captured=COMPARES,
-)
+)  # fmt: skip
 def test_all_of_a_long_input_is_counted(responses: list[Received]) -> Findings:
-    (short, few), (measure, known), (long, count) = _counted(responses)
-    least_size, size, long_size = (_characters(one.sent) for one in (short, measure, long))
+    short, measure, long = _counted(responses)
+    yield from _all_is_counted(short, measure, long)
+
+
+@check(
+    "usage.more-input-more-tokens", over=_pairs(("text", MEASURE, "tools.unused", "turns.history-forms")),
+    together=True, not_for_captured=COMPARES,
+)  # fmt: skip
+def test_all_of_a_long_conversation_is_counted(responses: list[Received]) -> Findings:
+    short, measure, (_, with_tool), long = _counted(responses)
+    # The conversation has the same tool, whose tokens are more than a dropped message could hide behind.
+    yield from _all_is_counted(short, measure, long, with_tool - short[1])
+
+
+def _all_is_counted(short: Counted, measure: Counted, long: Counted, tools: int = 0) -> Findings:
+    """A finding if a long input has fewer tokens than its characters and its tools, which have ``tools`` of them."""
+    least_size, size, long_size = (_characters(one.sent) for one, _ in (short, measure, long))
     # The short text shows what the server adds to each input, such as a system prompt.
-    least = int((known + (known - few) / (size - least_size) * (long_size - size)) * _LEAST)
+    (_, few), (measured, known), (received, count) = short, measure, long
+    prose = known + (known - few) / (size - least_size) * (long_size - size)
+    least = int((prose + max(tools, 0)) * _LEAST)
     yield EXAMINED
     if count < least:
         message = (
             f"input_tokens is {count} for {long_size} characters, expected at least {least}: "
-            f"{measure.scenario} has {known} for {size} characters of such text"
+            f"{measured.scenario} has {known} for {size} characters of such text"
         )
-        yield between(measure, long, message, long.pointer + _POINTER, f"at least {least}", count)
+        yield between(measured, received, message, received.pointer + _POINTER, f"at least {least}", count)
 
 
 @check(

@@ -285,8 +285,9 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Received
             absent = (None, ABSENT) if member in _NULLABLE else (ABSENT,)
             want, got = one.get(member, ABSENT), other.get(member, ABSENT)
             if (want in absent) != (got in absent):
-                way = "plain" if got in absent else "streamed"
-                message = f"{member} of {what} is in the {way} response only"
+                way, less = ("plain", "streamed") if got in absent else ("streamed", "plain")
+                null = f", and null in the {less} one" if want is None or got is None else ""
+                message = f"{member} of {what} is in the {way} response only{null}"
                 yield between(plain, stream, message, f"/response{pointer}/{member}", want, got)
 
 

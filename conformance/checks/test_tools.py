@@ -161,13 +161,21 @@ def test_tools_are_called_plain_and_streaming(responses: list[Received]) -> Find
     for way, other in (("plain", "streamed"), ("streamed", "plain")):
         there, missing = called[way], called[other]
         if len(there) >= _SURE and all(there) and len(missing) >= 2 * _SURE and not any(missing):
-            silent = ways[other][0]
-            message = f"all {len(there)} {way} responses contain a call, and none of {len(missing)} {other} ones"
-            yield Finding(message, f"{silent.pointer}/output", want="a call", got="none", scenario=silent.scenario)
+            counts = f"all {len(there)} {way} responses contain a call, and none of {len(missing)} {other} ones"
+            yield _not_called(counts, ways[other])
             return
     if not all(map(any, called.values())):
         raise CannotEvaluate("the plain or the streamed responses contain no call")
     yield EXAMINED
+
+
+def _not_called(message: str, responses: list[Received]) -> Finding:
+    """The finding with the types of items that may be calls under another name."""
+    types = {text(item.get("type")) for each in responses for one in _tries(each) for item in one.output}
+    if others := sorted(types - {"message", "reasoning"}):
+        message += f", which contain items of type {' and '.join(map(repr, others))}"
+    silent = responses[0]
+    return Finding(message, f"{silent.pointer}/output", want="a call", got="none", scenario=silent.scenario)
 
 
 def _by_way(responses: list[Received]) -> dict[str, list[Received]]:

@@ -246,6 +246,7 @@ class _Walker:
         if item.state == "closed":
             return
         item.state = "closed"
+        scattered = self._scattered(item)
         for index, part in item.parts.items():
             self._counted["lifecycle.part-done-before-item-done"] += part.announced
             self._counted["lifecycle.done-present"] += part.deltas > 0
@@ -254,11 +255,22 @@ class _Walker:
                     "lifecycle.part-done-before-item-done",
                     f"closes the item before the content_part.done of its part {index}", event,
                 )  # fmt: skip
-            if part.done_missing or (part.state == "open" and part.deltas):
+            if not scattered and (part.done_missing or (part.state == "open" and part.deltas)):
                 self._report_missing_done(event, part)
         self._counted["lifecycle.done-present"] += item.arguments.deltas > 0
         if item.arguments.state == "open":
             self._report_missing_done(event, item.arguments)
+
+    def _scattered(self, item: Item) -> bool:
+        """Whether each delta of a text has a content_index of its own: they are no parts whose done is missing."""
+        alone = [part for part in item.parts.values() if part.state == "open" and part.deltas and not part.announced]
+        if len(alone) > 1 and (first := alone[0].last):
+            self._report(
+                "lifecycle.indexes-dense",
+                f"moves on to another content_index, of which the text has {len(item.parts)}, {len(alone)} of them"
+                " without a done event", first, "/content_index",
+            )  # fmt: skip
+        return len(alone) > 1
 
     def _report_missing_done(self, event: Event, part: Part) -> None:
         sent = part.last.type if part.last else "delta"

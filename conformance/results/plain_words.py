@@ -12,6 +12,7 @@ from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.score import many
+from conformance.results.shared_traits import says
 
 #: Characters of a server's message that are shown, and of that of another outcome.
 _MESSAGE, _OTHER_MESSAGE = 200, 60
@@ -59,6 +60,11 @@ _ALIKE = {
 
 _STATUS = re.compile(
     r"(?:invalid request: received|an error (?:body )?with|received|refused with) HTTP (\d{3})(?:: (.*))?"
+)
+
+#: A status in any message, with the server's words behind it, without what the suite adds.
+_STATUS_WORDS = re.compile(
+    r"HTTP (\d{3})(?:: (.*?))?(?: \((?:the smallest refused combination|not reduced)[^()]*\))?$", re.DOTALL
 )
 
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
@@ -153,6 +159,15 @@ def _status(line: CaseRecord) -> tuple[str, str] | None:
 def refused_in_words(first: CaseRecord) -> str:
     """What a violated case found, in one sentence without a full stop."""
     finding = first.findings[0] if first.findings else FindingRecord(first.why)
+    words, trait = _in_words(first, finding), finding.trait
+    status = _STATUS_WORDS.search(" ".join(finding.message.split()))
+    if not trait or not status or (" and " not in trait and says(words.partition(":")[0], trait)):
+        return words
+    does = "is refused with" if status[1] < "500" else "ends in"
+    return f"a request with {trait} {does} {status[1]}{_told(status[2])}"
+
+
+def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     message = _with_other_members(first) or " ".join(finding.message.split())
     if many_alike := _OF_MANY.match(message):
         return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} (in {finding.scenario})"
@@ -197,7 +212,8 @@ def _subject(rule: str, scenario: str) -> str:
     if special := _special(rule, scenario):
         return special
     if rule in _SUBJECTS:
-        return _SUBJECTS[rule]
+        # Of the ways to authenticate, streaming requests may have a code path of their own.
+        return _SUBJECTS[rule] + " with stream: true" * (rule.startswith("auth.") and scenario.endswith(".stream"))
     if effort := re.fullmatch(_EFFORT, rule):
         return f'effort "{effort[1]}"'
     if parameter := re.fullmatch(r"request\.(.+)-accepted", rule):

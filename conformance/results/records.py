@@ -44,7 +44,8 @@ class FindingRecord:
     compare. ``scenario`` is the first scenario with the finding, ``also`` are the others, ``count`` is the total number
     of occurrences. ``exchange`` is the key of the exchange in the run folder, ``request_bytes`` the length of its
     request body. ``clients`` are the effects on clients, by short name. ``request_bytes`` and ``clients`` are None in
-    results of earlier versions.
+    results of earlier versions. ``trait`` is what all requests that are refused in these words have, and no served one
+    (:mod:`conformance.results.shared_traits`); empty where that is not known.
     """
 
     message: str
@@ -58,6 +59,7 @@ class FindingRecord:
     request_bytes: int | None = None
     count: int = 1
     clients: Mapping[str, str] | None = None
+    trait: str = ""
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -86,6 +88,7 @@ class FindingRecord:
             request_bytes=read.integer("request_bytes"),
             count=read.integer("count") or 1,
             clients=read.mapping("clients"),
+            trait=read.string("trait", ""),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -102,6 +105,7 @@ class FindingRecord:
             **size,
             "count": self.count,
             **({} if self.clients is None else {"clients": dict(self.clients)}),
+            **({"trait": self.trait} if self.trait else {}),
         }
 
 

@@ -113,7 +113,7 @@ TOOLBOX: tuple[dict[str, Any], ...] = (
     _unused("maps", ("tags", {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1})),
     _unused("tuples", ("pair", {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}]})),
     _unused("deep", ("path", _deep(12)), required=["path"]),
-    {**_unused("described", ("text", {"type": "string"})), "description": "Not for this question. " * 60},
+    {**_unused("described", ("text", {"type": "string"})), "description": "Not for this question. 与问题无关。" * 60},
     *(_unused(f"spare_{number}", ("value", {"type": "boolean"})) for number in range(4)),
 )
 

@@ -209,4 +209,6 @@ FAULTS = [
     declines("expectation", "Refuses Expect: 100-continue with HTTP 400.", lambda ctx: ctx.sent("expect") is not None),
     declines("chunked-charset", "Refuses chunked bodies with a charset in the Content-Type.",
              lambda ctx: ctx.sent("transfer-encoding") is not None and "charset" in of_type(ctx)),
+    fault("http.length-beside-chunks", "Sends Content-Length beside Transfer-Encoding with streams.",
+          "http.one-framing", reply=stream(lambda reply: reply.having("Content-Length", "100000"))),
 ]  # fmt: skip

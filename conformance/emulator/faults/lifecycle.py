@@ -125,6 +125,16 @@ def contents(by: int) -> Callable[[Dict], object]:
     return change("content_index", lambda at: at + by)
 
 
+def counted_deltas(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Sends each delta of a reasoning text with the next content_index."""
+    index: dict[str, int] = {}
+    for event in stream:
+        if event["type"] == "response.reasoning_text.delta":
+            item = event["item_id"]
+            event["content_index"] = index[item] = index.get(item, -1) + 1
+    return stream
+
+
 def outputs(how: Callable[[int], int]) -> Hook[list[Dict]]:
     return events(change("output_index", how))
 
@@ -265,6 +275,8 @@ FAULTS = [
           events=outputs(lambda at: at * 2)),
     fault("lifecycle.content-index-from-one", "Counts content_index from 1.", DENSE, events=events(contents(1)),
           evidence="vllm-project/vllm#45742"),
+    fault("lifecycle.content-index-counts-deltas", "Counts content_index by the deltas of a reasoning text.", DENSE,
+          events=counted_deltas, evidence="vllm-project/vllm#35184"),
     fault("lifecycle.content-index-is-output-index", "Counts content_index across items.", DENSE, events=events(
         lambda event: event.update(content_index=event["output_index"]), *PARTS)),
     fault("lifecycle.added-says-completed", "Sends status completed in output_item.added.",

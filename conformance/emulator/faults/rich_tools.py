@@ -100,6 +100,12 @@ def parameters_hold(text: str) -> Callable[[Dict], bool]:
     return lambda body: text in to_json(body.get("tools"))
 
 
+def described_in_another_script(body: Dict) -> bool:
+    tools = body.get("tools")
+    described = [one.get("description") for one in tools if isinstance(one, dict)] if isinstance(tools, list) else []
+    return not to_json(described).isascii()
+
+
 FAULTS: list[Behaviour] = [
     arguments("integers-as-fractions", "Sends integers in arguments as decimal fractions.", FIT, each_value(fraction)),
     arguments("escaped-twice", "Leaves escapes of JSON in the strings of arguments.", "response.text-intact",
@@ -135,6 +141,8 @@ FAULTS: list[Behaviour] = [
           validate=refuse(parameters_hold('"$ref"'), "tools[0].parameters")),
     fault("tools.type-lists-are-500", "Responds with HTTP 500 to an array of types in the parameters of a tool.",
           SERVED, validate=crash(parameters_hold('"type":["'))),
+    fault("tools.description-not-ascii-is-500", "Responds with HTTP 500 to a description of a tool outside ASCII.",
+          "request.combination-accepted", validate=crash(described_in_another_script)),
     fault("tools.inner-objects-refused", "Refuses tools whose parameters contain nested objects.", TOOLS,
           validate=refuse(parameters_hold('"contact"'), "tools[0].parameters")),
     fault("tools.named-choice-calls-with-nothing", "Sends an empty string as the arguments of a required tool.", JSON,

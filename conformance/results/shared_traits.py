@@ -1,0 +1,148 @@
+"""What all requests that are refused in the same words have in common, and no served request of the run has.
+
+A case is about one thing, but its request has others: a server that refuses ``strict: false`` refuses the scenario
+about long names, whose tool has it. The other requests of the run decide it: what a served request has too is not what
+is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from conformance.decode.response import Received
+from conformance.exchange.exchange import Exchange
+from conformance.judge.common import error_detail
+from conformance.judge.normalise import without_numbers
+from conformance.judge.request_traits import STREAMS, TOOLS, measures, traits
+from conformance.judge.verdict import FAIL, WARNING
+from conformance.results.records import CaseRecord
+
+#: A finding about a status: nothing else is a matter of the request alone.
+_STATUS = re.compile(r"HTTP [45]\d\d")
+
+#: Fewer served requests have too little in common with the refused ones to show anything.
+_SERVED = 20
+
+#: More traits than these decide nothing; so many are shown.
+_MOST = 2
+
+#: Traits with which a server may refuse what it serves without them, the first that decide it.
+_COMPANIONS = (frozenset({STREAMS}), frozenset({TOOLS}), frozenset({STREAMS, TOOLS}))
+
+#: Words of a trait that also occur in messages about something else.
+_COMMON = frozenset({
+    "a", "an", "and", "array", "as", "assistant", "begins", "behind", "beside", "call", "character", "content", "empty",
+    "false", "function", "in", "input", "integer", "is", "item", "list", "message", "more", "name", "no", "not", "null",
+    "number", "object", "of", "one", "or", "output", "parameter", "parameters", "part", "parts", "right", "role",
+    "same", "several", "stream", "string", "system", "text", "than", "that", "the", "tool", "tools", "true", "two",
+    "type", "user", "value", "with", "without",
+})  # fmt: skip
+
+#: What messages call some traits, where they do not use a word of them.
+_ALSO = {
+    "a tool name that begins with a digit or underscore": r"\bname\b.*\b(start|begin|letter)",
+    "two tools with the same name": "duplicate|unique",
+    "a tool description that is not ASCII": r"\b(ascii|codec|encod|latin|unicode)",
+    "several system or developer messages": "system message",
+    "a message without type beside items with a type": "^$",
+}
+
+#: Gives the recorded exchange of a key.
+Read = Callable[[str], Exchange | None]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    exchange: Exchange
+    traits: frozenset[str]
+    measures: Mapping[str, int]
+
+
+def with_traits(cases: Sequence[CaseRecord], keys: Collection[str], read: Read) -> list[CaseRecord]:
+    """The cases; the first finding of each root cause about a refused request states what is refused. ``read`` gives a
+    recorded exchange by its key, ``keys`` are those of the run."""
+    if not any(map(_is_about_status, cases)):
+        return list(cases)
+    run = [_Sent(one, traits(one.request), measures(one.request)) for one in map(read, keys) if one and one.status]
+    of = {one.exchange.key: one for one in run}
+    served = [one for one in run if one.exchange.ok]
+    if len(served) < _SERVED:
+        return list(cases)
+    return [_with_trait(case, of, served) if _is_about_status(case) else case for case in cases]
+
+
+def _is_about_status(case: CaseRecord) -> bool:
+    root = case.verdict in (FAIL, WARNING) and not case.cause and case.area != "auth"
+    return root and bool(case.findings) and _STATUS.search(case.findings[0].message) is not None
+
+
+def _with_trait(case: CaseRecord, of: Mapping[str, _Sent], served: Sequence[_Sent]) -> CaseRecord:
+    first, *others = case.findings
+    sent = of.get(first.exchange)
+    if sent is None or sent.exchange.ok or not (words := _words(sent.exchange)):
+        return case
+    refused = [one for one in of.values() if one.exchange.status == sent.exchange.status]
+    refused = [one for one in refused if _words(one.exchange) == words]
+    found = shared(refused, served, _told(sent.exchange))
+    return replace(case, findings=(replace(first, trait=found), *others)) if found else case
+
+
+def _words(exchange: Exchange) -> str:
+    return without_numbers(_told(exchange))
+
+
+def _told(exchange: Exchange) -> str:
+    """The server's message, with ``param``, which may be the reason."""
+    return error_detail(Received(exchange, exchange.scenario))
+
+
+def shared(refused: Sequence[_Sent], served: Sequence[_Sent], message: str) -> str:
+    """What the refused requests have in common and no served one has; empty where that is not clear. Of several
+    traits those count that the server's message mentions, and two together only then."""
+    common = frozenset[str].intersection(*(one.traits for one in refused))
+    alone = [*common.difference(*(one.traits for one in served))]
+    paired = [_paired(common, served, companions) for companions in _COMPANIONS]
+    told = [[one for one in found if mentions(message, one)] for found in (alone, *paired)]
+    chosen = _shortest(next(filter(None, told), alone) or [*_beyond(refused, served)])
+    return " or ".join(chosen) if len(chosen) <= _MOST else ""
+
+
+def _paired(common: frozenset[str], served: Sequence[_Sent], companions: frozenset[str]) -> list[str]:
+    """The traits that are served, but not together with the companions."""
+    others = [one.traits for one in served if companions <= one.traits]
+    if not others or not companions <= common:
+        return []
+    return [" and ".join((each, *sorted(companions))) for each in _shortest([*common.difference(*others)])]
+
+
+def _shortest(found: Sequence[str]) -> list[str]:
+    """The traits without those that begin with another one, which implies less."""
+    return sorted(one for one in found if not any(one != each and one.startswith(each) for each in found))
+
+
+def _beyond(refused: Sequence[_Sent], served: Sequence[_Sent]) -> Iterator[str]:
+    """What the refused requests have more of than any served one."""
+    for name in refused[0].measures:
+        least, most = min(one.measures[name] for one in refused), max(one.measures[name] for one in served)
+        if least > most and (name != "bytes" or least > 2 * most):
+            yield f"more than {most:,} {name}"
+
+
+def says(words: str, trait: str) -> bool:
+    """Whether a line of the suite is about a trait already: it has most of its words."""
+    own, said = _words_of(trait) - _COMMON, _words_of(words)
+    return bool(own) and 2 * len(own & said) > len(own)
+
+
+def mentions(message: str, trait: str) -> bool:
+    """Whether a server's message is about a trait: it has one of its words that is not common."""
+    if pattern := _ALSO.get(trait):
+        return re.search(pattern, message, re.IGNORECASE) is not None
+    return bool((_words_of(trait) - _COMMON) & _words_of(message))
+
+
+def _words_of(line: str) -> set[str]:
+    words = re.findall(r"\$?\w+", line.replace("_", " ").lower())
+    return {*words, *(word.removesuffix("s") for word in words)}
