@@ -17,10 +17,10 @@ from conformance.emulator.shapes import Header
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import Exchange, from_json, to_json
 from conformance.exchange.planned import ON_KEPT, OutgoingRequest
-from conformance.judge.verdict import evaluate
+from conformance.judge.verdict import Case, evaluate
 from conformance.wire.client import Client
 from tests.support.running import lines_of, run
-from tools.in_process import KEY, Modified, cases, clean, context
+from tools.in_process import KEY, Modified, cases, clean, context, record
 
 BODY = json.dumps({"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16}).encode()
 
@@ -105,6 +105,35 @@ def test_a_key_that_is_checked_once_for_each_connection_is_reported(tmp_path: Pa
     assert set(failed) == {"auth.almost-right-key-refused@auth.refused.bearer-prefix"}
     (found,) = failed.popitem()[1]["findings"]
     assert found["want"] == "401, also behind the valid key of auth.authorization on one connection"
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("stream-stays", "an event stream for a request without stream: true, only on the connection of effort.none"),
+        ("plain-stays", "no event stream for a request with stream: true, only on the connection of effort.none"),
+        ("tools-stay", "a call although the request declares no tool, only on the connection of tools.no-arguments"),
+        ("effort-stays", "no reasoning at effort low, only on the connection of effort.none"),
+    ],
+)
+def test_what_stays_of_the_request_before_is_reported(fault: str, message: str) -> None:
+    result = evaluate(_of_state(), record(FAULTS[f"http.{fault}-on-connection"]))
+    assert result.verdict == "fail"
+    assert result.findings[0].message.startswith(message)
+
+
+def test_one_response_without_reasoning_proves_nothing() -> None:
+    recorded = record(FAULTS["http.effort-stays-on-connection"])
+    second = clean().received("effort.medium").exchange
+    assert evaluate(_of_state(), Modified(recorded, {"effort.medium": second})).verdict == "pass"
+
+
+def test_what_a_new_connection_shows_too_is_not_of_the_connection() -> None:
+    assert evaluate(_of_state(), record(FAULTS["sse.absent-streams"])).verdict == "pass"
+
+
+def _of_state() -> Case:
+    return next(one for one in cases() if one.id == "http.connection-reusable@state")
 
 
 def test_without_a_kept_connection_the_rule_does_not_apply() -> None:

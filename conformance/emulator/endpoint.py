@@ -57,6 +57,7 @@ class Endpoint:
         self._lock = threading.RLock()
         self._requests = self._responses = self._minted = 0
         self._memory: Dict = {}
+        self._of_thread = threading.local()
 
     def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The reply to one request; `path` may carry a query. Never raises for anything a client can send."""
@@ -72,6 +73,10 @@ class Endpoint:
         with self._lock:
             self._memory["closed"] = True
 
+    def use_connection(self, memory: Dict) -> None:
+        """The requests that this thread passes on from now belong to the connection with this memory."""
+        self._of_thread.connection = memory
+
     def _context(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Context:
         with self._lock:
             self._requests += 1
@@ -79,6 +84,7 @@ class Endpoint:
         return Context(
             method, path, tuple(headers), body, self._key, self.revision, self._clock(), number,
             new_id=self._new_id, memory=self._memory, lock=self._lock,
+            connection=getattr(self._of_thread, "connection", {}),
         )  # fmt: skip
 
     def _new_id(self, prefix: str) -> str:

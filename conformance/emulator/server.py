@@ -108,6 +108,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
     _unread = False
 
+    def setup(self) -> None:
+        """Each connection has a thread of its own."""
+        super().setup()
+        if (use_connection := getattr(self.server.endpoint, "use_connection", None)) is not None:
+            use_connection({})
+
     def __getattr__(self, name: str) -> Any:
         # The standard handler calls do_GET and others; the endpoint handles every method.
         if name.startswith("do_"):

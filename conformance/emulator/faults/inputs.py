@@ -261,4 +261,6 @@ FAULTS: list[Behaviour] = [
           "request.text.format-accepted", validate=limited(wants_json)),
     fault("request.empty-text-refused", "Refuses text without a format.", "request.text-accepted",
           validate=refuse(lambda body: body.get("text") == {}, "text")),
+    fault("request.empty-string-input-is-500", "Responds with HTTP 500 to an empty string as input.",
+          "request.wrong-input", validate=crash(lambda body: body.get("input") == "")),
 ]  # fmt: skip

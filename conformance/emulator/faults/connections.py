@@ -1,0 +1,57 @@
+"""Faults of a connection that is kept open: what one request leaves behind for the next one on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..hooks import Context, Hook, fault
+from ..request_hooks import inside
+from ..shapes import Dict, Item, ParsedRequest, Refusal
+
+REUSABLE = "http.connection-reusable"
+
+
+def before(ctx: Context, name: str, own: Any) -> Any:
+    """What the request before on this connection had, and this one's for the next; its own on a new connection."""
+    found = ctx.connection.get(name, own)
+    ctx.connection[name] = own
+    return found
+
+
+def keeps_stream(value: bool) -> Hook[Refusal | None]:
+    """Streams (or not) if the request before did."""
+
+    def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+        if before(ctx, "stream", ctx.stream) is value:
+            ctx.stream = value
+        return refusal
+
+    return hook
+
+
+def keeps_tools(ctx: Context, items: list[Item]) -> list[Item]:
+    """Calls the tool of the request before if there is none."""
+    declared: list[Dict] = before(ctx, "tools", ctx.body.get("tools") or [])
+    if ctx.body.get("tools") or not declared:
+        return items
+    call = Item("function_call", ctx.new_id("fc_"), ("{}",), name=declared[0]["name"], call_id=ctx.new_id("call_"))
+    return [*(one for one in items if one.kind == "reasoning"), call]
+
+
+def keeps_effort(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    """Does not think if the request before had effort none."""
+    off = before(ctx, "off", inside(ctx.body, "reasoning", "effort") == "none")
+    return replace(parsed, thinking=parsed.thinking and not off)
+
+
+FAULTS = [
+    fault("http.stream-stays-on-connection", "Streams the response behind a stream on the same connection.", REUSABLE,
+          validate=keeps_stream(True)),
+    fault("http.plain-stays-on-connection", "Sends no stream behind a plain response on the same connection.", REUSABLE,
+          validate=keeps_stream(False)),
+    fault("http.tools-stay-on-connection", "Calls the tool of the request before on the same connection.", REUSABLE,
+          draft=keeps_tools),
+    fault("http.effort-stays-on-connection", "Does not think behind a request with effort none on the same connection.",
+          REUSABLE, parsed=keeps_effort),
+]  # fmt: skip
