@@ -143,3 +143,15 @@ def test_without_a_kept_connection_the_rule_does_not_apply() -> None:
     closed = {name: replace(one, connection="") for name, one in exchanges.items()}
     assert evaluate(case, clean()).verdict == "pass"
     assert evaluate(case, Modified(clean(), closed)).verdict == "not-applicable"
+
+
+def test_the_error_of_another_request_is_named(tmp_path: Path) -> None:
+    """With one request at a time the next one after the unknown model is sent on its connection."""
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["request.refused-model-stays"])) as server:
+        folder = tmp_path / "run"
+        run("--endpoint", server.url, "--concurrency", "1", "--run-dir", str(folder), key=KEY, checks=["connections"])
+    (failed,) = [line for line in lines_of(folder) if line.get("verdict") == "fail"]
+    (found,) = failed["findings"]
+    assert found["message"].startswith(
+        "HTTP 400 on the connection of bad.unknown-model, HTTP 200 on a new one; the error is that of bad.unknown-model"
+    )

@@ -11,7 +11,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import Attempt
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, MIDWAY, ON_KEPT
 from conformance.judge.applicability import UNKNOWN_SENDER
-from conformance.judge.common import BUSY, scenario_of
+from conformance.judge.common import BUSY, error_detail, scenario_of
 from conformance.judge.selectors import everything
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
@@ -22,13 +22,23 @@ from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Finding
 def test_the_next_request_on_a_connection_is_served(received: Received, case: Case) -> Findings:
     exchange, before = received.exchange, scenario_of(received, case).after
     failed = next((one for one in exchange.attempts if one.detail.startswith(ON_KEPT)), None)
+    said = _said_on_kept(received, case)
     if not (failed or exchange.connection):
         raise DoesNotApply("the server closed the connection after the response before")
     yield EXAMINED
     if failed and exchange.ok:
         got = f"HTTP {failed.status}" if failed.status else f"{failed.ended}: {failed.detail.removeprefix(ON_KEPT)}"
-        message = f"{got} on the connection of {before}, HTTP {exchange.status} on a new one"
+        message = f"{got} on the connection of {before}, HTTP {exchange.status} on a new one{said}"
         yield Finding(message, want=exchange.status, got=failed.status or failed.ended)
+
+
+def _said_on_kept(received: Received, case: Case) -> str:
+    """The server's words about the request on the kept connection; they may be about another request."""
+    kept = (one for one in received.exchange.retried if one.detail.startswith(ON_KEPT))
+    words = next((error_detail(Received(one, received.scenario, contract=received.contract)) for one in kept), "")
+    unknown = case.context.scenarios.get("bad.unknown-model")
+    is_of_another = unknown is not None and str(unknown.body.get("model")) in words
+    return f"; the error is that of {unknown.name}{words}" if unknown and is_of_another else words
 
 
 @dataclass(frozen=True)

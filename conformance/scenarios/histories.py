@@ -49,8 +49,9 @@ def _parts(*texts: str, kind: str = "input_text") -> Items:
 
 
 def _message(ident: str, text: str, status: str = "completed") -> dict[str, Any]:
-    """An assistant message as an endpoint returns it."""
-    content = [{"type": "output_text", "text": text, "annotations": []}]
+    """An assistant message as clients return it; only the output of a response is returned with its annotations, so
+    that a refusal of them is not one of something else."""
+    content = [{"type": "output_text", "text": text}]
     return {"type": "message", "id": ident, "role": "assistant", "status": status, "content": content}
 
 

@@ -45,6 +45,16 @@ def keeps_effort(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
     return replace(parsed, thinking=parsed.thinking and not off)
 
 
+def refused_model_stays(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    """Refuses a request with the unknown model of the one before, whatever connection that was sent on."""
+    unknown = bool(refusal) and str(ctx.body.get("model")).startswith("no-such-model")
+    with ctx.lock:
+        earlier = ctx.memory.pop("unknown", None)
+        if unknown:
+            ctx.memory["unknown"] = refusal
+    return refusal or earlier
+
+
 FAULTS = [
     fault("http.stream-stays-on-connection", "Streams the response behind a stream on the same connection.", REUSABLE,
           validate=keeps_stream(True)),
@@ -54,4 +64,6 @@ FAULTS = [
           draft=keeps_tools),
     fault("http.effort-stays-on-connection", "Does not think behind a request with effort none on the same connection.",
           REUSABLE, parsed=keeps_effort),
+    fault("request.refused-model-stays", "Refuses the request behind one with an unknown model with the same error.",
+          "request.combination-accepted", validate=refused_model_stays),
 ]  # fmt: skip
