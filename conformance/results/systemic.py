@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
 
@@ -26,6 +27,9 @@ STREAM_END = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 
 #: The rule that explains errors in each later response, whatever the request is.
 _GONE = "error.endpoint-survives"
+
+#: The rule about what an error shows of the server, and a message about a 5xx.
+_INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
 
 #: The kinds: the rule that names the defect, how its finding begins, how the scenarios that meet it end, and how many
 #: requests may meet it.
@@ -90,6 +94,23 @@ def _statuses(line: CaseRecord) -> set[str]:
     """The 5xx that the findings of a case state; empty if one of them states none."""
     found = [_BROKEN.match(one.message) for one in line.findings]
     return {one[1] for one in found if one} if all(found) else set()
+
+
+def with_the_same_exception(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+    """The causes of warnings about the exception that a 5xx shows, if a failure states that 5xx in the same words: it
+    is the same error, met by a request with more in it."""
+    failed = [
+        one for one in broken if one.verdict == FAIL and any(_FAILS.search(each.message) for each in one.findings)
+    ]
+    found = {}
+    for one in broken:
+        if one.requirement != _INTERNALS or one.verdict != WARNING or one.id in causes:
+            continue
+        shown = {str(finding.got) for finding in one.findings}
+        same = (each for each in failed if all(any(words in its.message for its in each.findings) for words in shown))
+        if cause := next(same, None):
+            found[one.id] = cause.id
+    return found
 
 
 def root_of(case: str, causes: Mapping[str, str]) -> str:

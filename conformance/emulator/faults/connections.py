@@ -1,4 +1,4 @@
-"""Faults of a connection that is kept open: what one request leaves behind for the next one on it."""
+"""Faults of state: what one request leaves behind for the next one, on its connection or on any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ..hooks import Context, Hook, fault
 from ..request_hooks import inside
-from ..shapes import Dict, Item, ParsedRequest, Refusal
+from ..shapes import Dict, Item, ParsedRequest, Plan, Refusal, to_json
 
 REUSABLE = "http.connection-reusable"
 
@@ -55,6 +55,25 @@ def refused_model_stays(ctx: Context, refusal: Refusal | None) -> Refusal | None
     return refusal or earlier
 
 
+def cached_output(ctx: Context, plan: Plan) -> Plan:
+    """The output of the first request with this input, whatever else is requested."""
+    with ctx.lock:
+        items = ctx.memory.setdefault(f"output {to_json(ctx.body.get('input'))} {ctx.stream}", plan.items)
+    return replace(plan, items=items)
+
+
+def noted_error(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    if refusal:
+        ctx.memory["error"] = {name: refusal.members.get(name) for name in ("code", "message")}
+    return refusal
+
+
+def error_stays(ctx: Context, one: Dict) -> Dict:
+    last = ctx.stage in ("plain", "terminal")
+    left = ctx.memory.pop("error", None) if last else ctx.memory.get("error")
+    return {**one, "error": left} if left else one
+
+
 FAULTS = [
     fault("http.stream-stays-on-connection", "Streams the response behind a stream on the same connection.", REUSABLE,
           validate=keeps_stream(True)),
@@ -66,4 +85,8 @@ FAULTS = [
           REUSABLE, parsed=keeps_effort),
     fault("request.refused-model-stays", "Refuses the request behind one with an unknown model with the same error.",
           "request.combination-accepted", validate=refused_model_stays),
+    fault("response.output-cached-by-input", "Sends the output of an earlier request with the same input.",
+          "response.id-unique", plan=cached_output),
+    fault("response.error-stays", "Sends the error of a refused request in the next Response.",
+          "response.completed-is-clean", "lifecycle.snapshots", validate=noted_error, response=error_stays),
 ]  # fmt: skip
