@@ -49,6 +49,18 @@ def test_a_connection_that_the_server_closes_is_not_reused() -> None:
     assert (second.status, second.connection, second.attempts) == (200, "", ())
 
 
+def test_a_body_behind_head_is_read_as_the_next_response() -> None:
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["http.head-has-a-body"])) as server:
+        client = Client(resolve({"endpoint": server.url}, {}, "nonce", None), KEY)
+        try:
+            client.send(OutgoingRequest("first", "first", 0, "HEAD", b"", "api-key", (), 1, keeps=True))
+            second = client.send(OutgoingRequest("second", "second", 0, "POST", BODY, "", (), 1, on="first"))
+        finally:
+            client.close()
+    assert second.status == 200
+    assert [(one.ended, one.detail.startswith(ON_KEPT)) for one in second.attempts] == [("invalid", True)]
+
+
 def test_what_fails_on_it_is_sent_again_on_a_new_connection() -> None:
     second = _two_requests("http.refused-key-leaves-body-unread", "api-key:wrong")
     assert (second.status, second.connection) == (200, "")

@@ -65,8 +65,9 @@ class Endpoint:
         refusal = self._judge(ctx)
         reply = self._refuse(ctx, refusal) if refusal else self._serve(ctx)
         reply = through(self._twist.reply, ctx, reply).complete()
-        # The response to HEAD has the headers of GET and no body.
-        return Reply(reply.status, reply.reason, reply.headers, []) if method == "HEAD" else reply
+        # The response to HEAD has the headers of GET and no body; with one, the next request is not understood.
+        bare = method == "HEAD" and reply.ending != "unread"
+        return Reply(reply.status, reply.reason, reply.headers, []) if bare else reply
 
     def client_closed(self) -> None:
         """Notes that a client closed a response in mid-stream: `closed` in the memory of the requests after it."""

@@ -17,7 +17,7 @@ from conformance.results.records import CaseRecord
 #: Requests that may receive an error with the status of a success, or a 5xx, and still each have a cause of its own.
 #: A server may fail on a kind of invalid value, which a dozen of the more than 100 invalid requests have. Few of them
 #: are streaming: two whose refusals are sent in a stream with HTTP 200 show what the server does with each.
-ONE, FEW, MANY = 1, 6, 40
+NONE, ONE, FEW, MANY = 0, 1, 6, 40
 
 #: How the scenarios about credentials begin: the rules about them are more specific.
 _CREDENTIALS = "auth."
@@ -43,6 +43,7 @@ _KINDS = (
         ONE,
     ),
     ("error.real-status", re.compile(r"invalid request: received HTTP 5\d\d"), "", MANY),
+    ("lifecycle.created-first", re.compile(r"\d+ events? of another stream"), ".stream", NONE),
 )
 
 #: A 5xx in place of a refusal, and of how many rules about invalid requests it is one defect: then the rule about the

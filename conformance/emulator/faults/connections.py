@@ -74,6 +74,14 @@ def error_stays(ctx: Context, one: Dict) -> Dict:
     return {**one, "error": left} if left else one
 
 
+def tail_after_closed(ctx: Context, stream: list[Dict]) -> list[Dict]:
+    """Begins with two events of a stream that the client closed."""
+    with ctx.lock:
+        tail: list[Dict] = ctx.memory.pop("tail", []) if ctx.memory.pop("closed", False) else []
+        ctx.memory["tail"] = stream[-4:-2]
+    return [*tail, *stream]
+
+
 FAULTS = [
     fault("http.stream-stays-on-connection", "Streams the response behind a stream on the same connection.", REUSABLE,
           validate=keeps_stream(True)),
@@ -87,6 +95,8 @@ FAULTS = [
           "request.combination-accepted", validate=refused_model_stays),
     fault("response.output-cached-by-input", "Sends the output of an earlier request with the same input.",
           "response.id-unique", plan=cached_output),
+    fault("http.closed-stream-continues-in-the-next", "Sends the last events of a closed stream before the next one.",
+          "lifecycle.created-first", numbered=tail_after_closed),
     fault("response.error-stays", "Sends the error of a refused request in the next Response.",
           "response.completed-is-clean", "lifecycle.snapshots", validate=noted_error, response=error_stays),
 ]  # fmt: skip
