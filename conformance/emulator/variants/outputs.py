@@ -30,7 +30,7 @@ def of_one_city(arguments: str) -> str:
 
 def longer(text: str) -> str:
     """With so many words more that the cap of a short text ends it."""
-    return text if text.startswith("{") else text + " and so on" * 55
+    return text if text.startswith("{") else text + " and so on" * 68
 
 
 def whole_call(ctx: Context, plan: Plan) -> Plan:
