@@ -39,6 +39,9 @@ _ABOUT = {"error.streaming-same-status": "an invalid request has another status 
 #: What is special about a request, by the scenario, where the rule does not name it.
 _SPECIAL = {
     "bad.body-not-an-object": "an array nested 5,000 times as body",
+    "bad.input-empty-string": "an empty string as input",
+    "bad.instructions-empty": "empty instructions",
+    "turns.reasoning-last": "a conversation that ends in a reasoning item",
     "turns.output-returned": "the output of a response, returned unchanged,",
 }
 
@@ -49,7 +52,7 @@ _INTEGER, _FRACTION = re.compile(r".*=-?\d+$"), re.compile(r"\b(?:float|double|d
 _BY_SCENARIO = {
     "input.role-system": "a system message",
     "input.developer": "a developer message",
-    "input.role-developer": "a list with a developer message",
+    "input.role-developer": "a developer message behind one of the user",
     "input.role-assistant": "a conversation with an earlier assistant message",
     "tools.no-arguments": "a tool without parameters and without description",
     "tools.long-name": "a tool whose name has 64 characters",
