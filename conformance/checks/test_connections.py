@@ -3,6 +3,7 @@ other request."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,9 +37,11 @@ def _said_on_kept(received: Received, case: Case) -> str:
     """The server's words about the request on the kept connection; they may be about another request."""
     kept = (one for one in received.exchange.retried if one.detail.startswith(ON_KEPT))
     words = next((error_detail(Received(one, received.scenario, contract=received.contract)) for one in kept), "")
-    unknown = case.context.scenarios.get("bad.unknown-model")
-    is_of_another = unknown is not None and str(unknown.body.get("model")) in words
-    return f"; the error is that of {unknown.name}{words}" if unknown and is_of_another else words
+    for one in case.context.scenarios.values():
+        named = str(one.body.get("model", "")) if one.about.get("rule") == "unknown-model" else ""
+        if named and re.search(rf"{re.escape(named)}(?![\w.-]*\w)", words):
+            return f"; the error is that of {one.name}{words}"
+    return words
 
 
 @dataclass(frozen=True)

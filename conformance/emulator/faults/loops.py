@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ..hooks import Context, fault
-from ..request_hooks import crash, input_items, input_parts, refuse
+from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item
 from .clients import has_item
 
@@ -79,8 +79,6 @@ FAULTS = [
           validate=refuse(two_users, "input")),
     fault("request.late-developer-refused", "Refuses a developer message behind one of the user.",
           "request.input-roles", validate=refuse(late_developer, "input")),
-    fault("turns.annotations-refused", "Refuses a returned message with annotations.", "turns.full-output-returned",
-          validate=refuse(lambda body: any("annotations" in part for part in input_parts(body)), "input")),
     fault("turns.last-reasoning-is-500", "Responds with HTTP 500 to a conversation that ends in a reasoning item.",
           "turns.unusual-history", validate=crash(lambda body: kinds(body)[-1:] == ["reasoning"])),
 ]  # fmt: skip
