@@ -85,6 +85,13 @@ def test_a_refused_combination_follows_from_the_rule_about_its_part() -> None:
     assert causes(part, other) == {}
 
 
+def test_what_begins_later_in_a_stream_caused_nothing_before_it() -> None:
+    early, late = (sized("sum.starts-empty@a.stream", 90, "early", event) for event in (3, 9))
+    cause = sized("sse.ends-after-terminal@a.stream", 90, "late", 8)
+    assert causes(early, cause) == {}
+    assert causes(late, cause) == {late.id: cause.id}
+
+
 def with_value(one: CaseRecord, value: str) -> CaseRecord:
     return replace(one, findings=tuple(replace(each, got=value) for each in one.findings))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.contract.fault_matrix import matrix
 from conformance.emulator import Behaviour, Context
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
 from conformance.emulator.shapes import Refusal
+from conformance.emulator.variants import VARIANTS
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
@@ -73,6 +75,48 @@ def _two_500s(ctx: Context, usual: Refusal | None) -> Refusal | None:
 )  # fmt: skip
 def test_two_defects_are_two_causes(behaviour: Behaviour, rules: set[str]) -> None:
     assert {cause.rule for cause in causes(lines_of(behaviour))} == rules
+
+
+@pytest.mark.parametrize(
+    ("names", "rules"),
+    [
+        (("event.content-part-done-without-item-id", "sse.cut-midway"),
+         {"event.response.content_part.done.schema", "sse.not-cut"}),
+        (("sequence.fractions", "sse.reset-midway"), {"sequence.present", "sse.not-cut"}),
+        (("event.type-missing-in-deltas", "sse.last-frame-cut"), {"event.has-type", "sse.last-frame-complete"}),
+        (("sum.blanks-lost-in-deltas", "sse.cut-at-the-end"), {"sum.text-deltas", "sse.not-cut"}),
+        (("sum.first-arguments-delta-lost", "identity.item-id-made-up-anew"),
+         {"sum.arguments-deltas", "identity.item-id"}),
+        (("event.function-call-arguments-delta-as-a-list", "parallel.openings-mix"),
+         {"event.response.function_call_arguments.delta.schema", "lifecycle.each-once"}),
+        (("tools.inner-objects-emptied", "identity.output-has-another-call-id"),
+         {"tools.arguments-fit-schema", "identity.call-id"}),
+        (("turns.function-call-refused", "truncation.reason-is-max-tokens"),
+         {"tools.output-accepted", "response.schema"}),
+        (("turns.text-before-call-is-500", "identity.call-id-empty-when-added"),
+         {"turns.history-accepted", "item.function_call.schema"}),
+        (("truncation.reason-is-content-filter", "parallel.deltas-mix"),
+         {"truncation.incomplete", "parallel.requests-do-not-mix"}),
+        (("clients.parsed-arguments-are-500", "tools.output-string-refused"),
+         {"http.client-request-answered", "tools.output-accepted"}),
+        (("http.put-is-500", "http.redirects-streams"), {"http.other-method-refused", "http.no-redirect"}),
+    ],
+    ids=lambda value: "" if isinstance(value, set) else "+".join(value),
+)  # fmt: skip
+def test_two_faults_of_the_endpoint_are_two_causes(names: tuple[str, ...], rules: set[str]) -> None:
+    assert rules <= {cause.rule for cause in causes(lines_of(combine([FAULTS[name] for name in names])))}
+
+
+@pytest.mark.parametrize(
+    ("fault_name", "variant"),
+    [
+        ("event.output-text-delta-without-content-index", "shapes.several-parts"),
+        ("event.content-part-added-without-content-index", "shapes.thoughts-in-parts"),
+    ],
+)
+def test_a_fault_of_an_endpoint_that_differs_legally_is_one_cause(fault_name: str, variant: str) -> None:
+    found = causes(lines_of(combine([FAULTS[fault_name], VARIANTS[variant]])))
+    assert {cause.rule for cause in found if cause.verdict == "fail"} == {*matrix()[fault_name]["causes"]}
 
 
 def test_two_refusals_in_a_stream_with_200_are_one_defect() -> None:

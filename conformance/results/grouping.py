@@ -1,8 +1,9 @@
 """Grouping of failed cases and warnings under their root causes, so that one violation is reported once.
 
 A case gets a cause in one of three ways. A row of ``consequences.toml`` states that its rule cannot pass if another is
-violated. Its findings have the same messages as those of an earlier case. Or it is the failure of a real client, and a
-rule that lists the client in ``breaks`` is violated in the same responses. A fail is never grouped under a warning.
+violated, and the violation of that one does not begin later in the stream. Its findings have the same messages as those
+of an earlier case. Or it is the failure of a real client, and a rule that lists the client in ``breaks`` is violated in
+the same responses. A fail is never grouped under a warning.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
     for rule in scenarios_of.rules:
         for row in follows(one.requirement, rule):
             cases, where = scenarios_of.of(rule, row, one.verdict == FAIL)
-            cases = [each for each in cases if _matches_row(one, each, row)]
+            cases = [each for each in cases if _matches_row(one, each, row) and not _begins_before(one, each)]
             if cases and (row.anywhere or here <= where or (row.overlap and here & where)):
                 found.append(next((each for each in cases if here & each.found_in), cases[0]))
     # Of several causes, one with the same message is preferred.
@@ -153,6 +154,19 @@ def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
     if row.same_value and not all(any(each.got == known.got for known in cause.findings) for each in one.findings):
         return False
     return not row.same_member or all(concerns(cause, (name,)) for name in _members(one))
+
+
+def _begins_before(one: CaseRecord, cause: CaseRecord) -> bool:
+    """Whether a finding is at an earlier event of a stream than all findings of the other case in it: what begins later
+    did not cause it."""
+    located = [each for each in one.findings if each.event is not None]
+    if not located:
+        return False
+    begins: dict[str, int] = {}
+    for known in cause.findings:
+        if known.event is not None:
+            begins[known.scenario] = min(known.event, begins.get(known.scenario, known.event))
+    return any(each.event is not None and each.event < begins.get(each.scenario, 0) for each in located)
 
 
 def _members(one: CaseRecord) -> set[str]:
