@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.contract.schemas import ABSENT
-from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
+from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sums import Text, item_texts
 from conformance.judge.applicability import BYTES, COMPARES, EVERY_DELTA, STREAM, Where, has_no_encoding_errors
-from conformance.judge.common import LONE_SURROGATE, between, needs, scenario_of
-from conformance.judge.encodings import encoded_twice
+from conformance.judge.common import between, needs, scenario_of
+from conformance.judge.encodings import encoded_twice, output_strings
 from conformance.judge.selectors import STREAMS, everything, pairs
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_at
 
@@ -196,21 +196,11 @@ def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event:
 
 @check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=has_no_encoding_errors))
 def test_no_character_was_mangled(received: Received) -> Findings:
-    for event, member, string in _strings(received):
+    for event, member, string in output_strings(received):
         yield Examined(bool(string))
-        if LONE_SURROGATE.search(string):
-            message = f"{member} contains an unpaired surrogate"
-            yield finding_at(event, message, f"/{member}", "complete characters", repr(string[:80]))
-        elif event.type.endswith(".done") and (meant := encoded_twice(string)) is not None:
-            message = f"{member} was encoded twice: UTF-8 was decoded as Latin-1"
-            yield finding_at(event, message, f"/{member}", meant[:80], string[:80])
-
-
-def _strings(received: Received) -> Iterator[tuple[Event, str, str]]:
-    """The strings of model output in events, as (event, member, string)."""
-    for event in received.events:
-        for member in ("delta", "text", "arguments", "input"):
-            yield event, member, text(event.data.get(member))
+        if event.type.endswith(".done") and (meant := encoded_twice(string)) is not None:
+            said = f"{member} was encoded twice: UTF-8 was decoded as Latin-1"
+            yield finding_at(event, said, f"/{member}", meant[:80], string[:80])
 
 
 @check(
@@ -227,7 +217,7 @@ def test_no_character_was_split(responses: list[Received]) -> Findings:
         raise CannotEvaluate("no stream was received")
     for received in streams:
         if not received.of("response.incomplete"):
-            yield Examined(sum(bool(string) for _, _, string in _strings(received)))
+            yield Examined(sum(bool(string) for _, _, string in output_strings(received)))
             yield from _split(received)
 
 
@@ -238,11 +228,10 @@ def _contains_replacement(body: bytes) -> bool:
 def _split(received: Received) -> Findings:
     if _contains_replacement(received.exchange.request.body):
         return
-    for event, member, string in _strings(received):
+    for event, member, string in output_strings(received):
         if _REPLACEMENT_CHARACTER in string:
-            found = finding_at(
-                event, f"{member} contains U+FFFD: a character was split", f"/{member}", "no U+FFFD", string[:80]
-            )
+            said = f"{member} contains U+FFFD: a character was split"
+            found = finding_at(event, said, f"/{member}", "no U+FFFD", string[:80])
             yield replace(found, scenario=received.scenario)
 
 

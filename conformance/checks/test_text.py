@@ -15,19 +15,41 @@ from conformance.judge.applicability import (
     has_no_replacement_character,
 )
 from conformance.judge.common import LONE_SURROGATE, parsed
-from conformance.judge.encodings import encoded_twice, escaped_for_html, left_escape, strings_in
+from conformance.judge.encodings import encoded_twice, escaped_for_html, left_escape, output_strings, strings_in
 from conformance.judge.selectors import RESPONSES, each, everything
-from conformance.judge.verdict import Examined, Finding, Findings, check
+from conformance.judge.verdict import Examined, Finding, Findings, check, finding_at
 
 
-@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=BYTES, when=has_no_encoding_errors))
-def test_text_is_whole_and_not_encoded_twice(received: Received) -> Findings:
+@check(
+    "response.text-intact",
+    over=everything("surrogates", where=lambda one: one.expect != "refusal"),
+    where=Where("finished", other_scenarios=False),
+)
+def test_text_has_no_unpaired_surrogate(received: Received) -> Findings:
     yield Examined(bool(received.words))
     if LONE_SURROGATE.search(received.words):
         message = "the text contains a lone surrogate"
         yield Finding(
             message, received.pointer + "/output", received.event, "valid Unicode", repr(received.words[:160])
         )
+
+
+@check(
+    "sum.no-replacement-characters",
+    over=everything("surrogates", where=lambda one: one.streaming and one.expect != "refusal"),
+    where=Where("streams", other_scenarios=False),
+)
+def test_deltas_have_no_unpaired_surrogate(received: Received) -> Findings:
+    for event, member, string in output_strings(received):
+        yield Examined(bool(string))
+        if LONE_SURROGATE.search(string):
+            message = f"{member} contains an unpaired surrogate"
+            yield finding_at(event, message, f"/{member}", "complete characters", repr(string[:80]))
+
+
+@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=BYTES, when=has_no_encoding_errors))
+def test_text_is_not_encoded_twice(received: Received) -> Findings:
+    yield Examined(bool(received.words))
     if (meant := encoded_twice(received.words)) is not None:
         message = "the text was encoded twice: UTF-8 was decoded as Latin-1"
         yield Finding(message, received.pointer + "/output", received.event, meant[:160], received.words[:160])

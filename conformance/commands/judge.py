@@ -30,8 +30,9 @@ _GC_THRESHOLDS = (100_000, 50, 1000)
 
 
 _TRAFFIC = (
-    "a HAR 1.2 file, a VCR cassette (YAML or JSON), an event stream (.sse, .txt), the data of its events (.chunks.txt, "
-    ".jsonl), a Response object (.json), a folder of such files, or a run folder"
+    "a HAR 1.2 file, a VCR cassette (YAML or JSON), the recording of another tool (docs/traffic.md), an HTTP message "
+    "(curl -i), an event stream (.sse, .txt), the data of its events (.chunks.txt, .jsonl), a Response object "
+    "(.json), a folder of such files, or a run folder"
 )
 
 

@@ -6,7 +6,10 @@ from __future__ import annotations
 import codecs
 import html
 import re
+from collections.abc import Iterator
 
+from conformance.decode.events import Event
+from conformance.decode.events import text as text_of
 from conformance.decode.json_prefix import scan, scan_text
 from conformance.decode.response import Received
 from conformance.exchange.exchange import CODINGS, content_coding
@@ -71,3 +74,10 @@ def why_not_json(received: Received, error: ValueError) -> str:
         counted = received.exchange.header("content-length") == str(len(body))
         why = f"it ends within the JSON text, after {len(body)} bytes{', its Content-Length' if counted else ''}"
     return f"the body is not JSON in UTF-8: {why}"
+
+
+def output_strings(received: Received) -> Iterator[tuple[Event, str, str]]:
+    """The strings of model output in events, as (event, member, string)."""
+    for event in received.events:
+        for member in ("delta", "text", "arguments", "input"):
+            yield event, member, text_of(event.data.get(member))

@@ -7,6 +7,7 @@ recorded: it was a success, or it would be an error body. The request may be bes
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ _NOT_HERE: tuple[Unavailable, ...] = ("framing", "headers", "clock")
 _STREAM = re.compile(r"\ufeff?\s*(?::|(?:data|event|id|retry):)")
 _OURS = re.compile(r"(?m)^(?:event: ?response\.|data: ?\{.*\"type\": ?\"(?:response\.|error\"))")
 
+#: The beginning of a Response object: ``object`` is before its first array or object.
+_RESPONSE = re.compile(r'\ufeff?\s*\{[^{}\[\]]{0,500}?"object"\s*:\s*"response"')
+
 #: The types that end a response.
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "error")
 
@@ -34,6 +38,9 @@ _MOST = 16_000_000
 
 #: Where an event of the Responses API is wrapped by a program that logs them.
 _WRAPPERS = ("data", "event", "chunk")
+
+#: Where a fixture with further members contains the events of its response.
+_LISTS = ("events", "chunks")
 
 
 #: The end of the line about a request body that belongs to no response.
@@ -53,12 +60,31 @@ def stream_entry(said: str, path: Path) -> dict[str, Any]:
     """The entry of an event stream as received. Raises :class:`Unrelated` if it is of another API."""
     if not _OURS.search(said):
         raise Unrelated("an event stream without an event of the Responses API")
-    return _entry({"text": said, "mimeType": "text/event-stream"}, path, [])
+    return entry_of({"text": said, "mimeType": "text/event-stream"}, path, [*_NOT_HERE])
 
 
-def event_entries(values: list[Any], path: Path) -> list[dict[str, Any]]:
-    """The entries of the data of events: one for each response, as some files contain those of several turns. Raises
-    :class:`Unrelated` if they are of another API."""
+def invalid_entry(data: bytes, path: Path) -> dict[str, Any] | None:
+    """The entry of a body that is not valid UTF-8 or JSON; None if it is not recognised as one of this API. The bytes
+    were received, so that what is invalid in them is evaluated."""
+    if not (kind := body_kind(data)):
+        return None
+    content = {"text": base64.b64encode(data).decode("ascii"), "encoding": "base64", "mimeType": kind}
+    return entry_of(content, path, [*_NOT_HERE])
+
+
+def body_kind(data: bytes) -> str:
+    """The media type of a body of this API, which need not be valid; empty if it is not recognised as one."""
+    said = data.decode("utf-8", "replace")
+    if is_event_stream(said) and _OURS.search(said):
+        return "text/event-stream"
+    return "application/json" if _RESPONSE.match(said) else ""
+
+
+def value_entries(values: list[Any], path: Path) -> list[dict[str, Any]]:
+    """The entries of Response objects, or of the data of events: one for each response, as some files contain those of
+    several turns. Raises :class:`Unrelated` if they are of another API."""
+    if values and all(map(is_response, values)):
+        return [object_entry(one, json.dumps(one, ensure_ascii=False), path) for one in values]
     events = [_unwrapped(one) for one in values]
     if not events or not any(_is_event(one) for one in events[:3]):
         raise Unrelated("JSON values that are no events of the Responses API")
@@ -66,8 +92,8 @@ def event_entries(values: list[Any], path: Path) -> list[dict[str, Any]]:
 
 
 def _event_entry(events: list[Any], path: Path) -> dict[str, Any]:
-    unavailable: list[Unavailable] = ["bytes", "lines", "deltas"]
-    entry = _entry({"mimeType": "text/event-stream"}, path, unavailable)
+    unavailable: list[Unavailable] = [*_NOT_HERE, "bytes", "lines", "deltas"]
+    entry = entry_of({"mimeType": "text/event-stream"}, path, unavailable)
     entry["_eventSourceMessages"] = [{"data": json.dumps(one, ensure_ascii=False)} for one in events]
     if why := _shortened(events):
         entry["_shortened"] = why
@@ -100,7 +126,7 @@ def lines_of(said: str, name: str = "") -> list[Any] | None:
     """The values of a text with one JSON value a line, some after ``data:``; None if it is none. The last line of a
     response that goes on may be cut. Raises :class:`Unrelated` if ``name`` is that of JSON lines and one is invalid."""
     values: list[Any] = []
-    lines = said.splitlines() if "\n" in said.strip() else [said]
+    lines = said.split("\n")  # JSON contains other line ends as they are, such as U+2028.
     for number, line in enumerate(lines, 1):
         bare = line.strip().removeprefix("data:").strip()
         if not bare or bare == DONE_MARKER:
@@ -124,11 +150,18 @@ def _goes_on(values: list[Any]) -> bool:
 
 def object_entry(document: dict[str, Any], said: str, path: Path) -> dict[str, Any]:
     """The entry of a Response object. Raises :class:`Unrelated` for another one."""
-    if document.get("object") == "response" and "output" in document:
-        return _entry({"text": said, "mimeType": "application/json"}, path, ["bytes"])
-    if _is_event(document):
-        return event_entries([document], path)[0]
+    if is_response(document):
+        return entry_of({"text": said, "mimeType": "application/json"}, path, [*_NOT_HERE, "bytes"])
+    events = next((document[name] for name in _LISTS if isinstance(document.get(name), list)), [document])
+    if events and _is_event(events[0]):
+        return value_entries(events, path)[0]
     raise Unrelated(_what(document))
+
+
+def is_response(document: Any) -> bool:
+    """Whether a JSON value is a Response object."""
+    held = mapping(document)
+    return held.get("object") == "response" and "output" in held
 
 
 def is_request(document: Any) -> bool:
@@ -169,12 +202,13 @@ def _is_event(value: Any) -> bool:
     return kind.startswith("response.") or (kind == "error" and "sequence_number" in value)
 
 
-def _entry(content: dict[str, Any], path: Path, unavailable: list[Unavailable]) -> dict[str, Any]:
+def entry_of(content: dict[str, Any], path: Path, unavailable: list[Unavailable]) -> dict[str, Any]:
+    """The entry of a body with status 200, and with the request of the file beside it."""
     sent = _request_beside(path)
     entry: dict[str, Any] = {
         "request": {"method": "POST", "url": DEFAULT.path},
         "response": {"status": 200, "content": content},
-        "_unavailable": [*_NOT_HERE, *unavailable],
+        "_unavailable": unavailable,
     }
     if sent:
         entry["request"]["postData"] = {"text": sent}

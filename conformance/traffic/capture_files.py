@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,16 +19,26 @@ import yaml
 
 from conformance.config.target import Misconfigured
 from conformance.exchange.redaction import Known
-from conformance.traffic import bodies, cassettes
+from conformance.traffic import bodies, cassettes, http_text
 from conformance.traffic.bodies import Unrelated
 from conformance.traffic.har import Har, read_entries, read_har
 from conformance.traffic.har_file import NOTHING, known_by_first_line, to_integer
+from conformance.traffic.recorders import recorded_by_tools
 
 #: The names of files that may contain captured traffic. Others in a folder are not read.
-_NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt")
+_NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt", ".chlsj")
 
 #: The most bytes of a file other than a HAR, after it was decompressed.
 _MOST = 256_000_000
+
+#: The folders in which WireMock keeps recorded exchanges and their bodies.
+_WIREMOCK = ("mappings", "__files")
+
+#: What curl adds behind a body: the status, by -w '%{http_code}', or the reason why the body is incomplete.
+_OF_CURL = re.compile(rb"\r?\n(?:[1-5]\d\d|curl: \(\d+\) [^\n]*)\s*\Z")
+
+#: The most bytes of such a line.
+_LONGEST = 300
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -38,6 +49,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.add_constructor("!binary", yaml.SafeLoader.construct_yaml_binary)
+_Loader.add_constructor("!tape", yaml.SafeLoader.construct_yaml_map)  # Of the Betamax of Java.
 
 #: How a cassette in YAML begins, whatever its name.
 _YAML = ("interactions:", "http_interactions:", "---", "version:")
@@ -56,14 +68,21 @@ def read_capture(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har
     if path.suffix.lower() == ".har" or not path.is_file():
         return read_har(path, named, prefix)
     try:
-        found = _entries(path, _text_of(path))
+        found = _entries(path, _data_of(path))
     except Unrelated as error:
         raise Misconfigured(f"{path} is no capture: it contains {error}") from None
     if found is None:
         return read_har(path, named, prefix)
     entries, noun = found
     single = prefix.rstrip(" ") or "response"
-    return read_entries(entries, path.parent, named, lambda place: f"{prefix}{noun} {place}" if noun else single)
+    return read_entries(
+        entries, _folder_of_bodies(path), named, lambda place: f"{prefix}{noun} {place}" if noun else single
+    )
+
+
+def _folder_of_bodies(path: Path) -> Path:
+    """The folder of the files that a recording names: WireMock writes them beside the folder ``mappings``."""
+    return path.parent.with_name(_WIREMOCK[1]) if path.parent.name == _WIREMOCK[0] else path.parent
 
 
 def read_folder(path: Path, named: Sequence[str] = ()) -> Har:
@@ -107,11 +126,12 @@ def _is_used(file: Path, read: dict[Path, Har]) -> bool:
 def _files(folder: Path) -> Iterator[Path]:
     """The files of a folder that may contain captured traffic, in order of their names."""
     found = (one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.startswith("."))
+    found = (one for one in found if one.parent.name != _WIREMOCK[1])  # They belong to recorded exchanges.
     return (one for one in found if one.name.lower().removesuffix(".gz").endswith(_NAMES))
 
 
-def _text_of(path: Path) -> str:
-    """The text of a file, decompressed if its name ends in ``.gz``; :class:`Unrelated` if it is none."""
+def _data_of(path: Path) -> bytes:
+    """The bytes of a file, decompressed if its name ends in ``.gz``; :class:`Unrelated` if they cannot be read."""
     try:
         if path.stat().st_size > _MOST:
             raise Unrelated(f"more than {_MOST:,} bytes")
@@ -121,17 +141,27 @@ def _text_of(path: Path) -> str:
                 data = file.read(_MOST)
         if data.startswith(_ZIP):
             raise Unrelated("a ZIP archive, as Fiddler and Playwright write: name the HAR in it")
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unrelated("bytes that are not UTF-8") from None
+        return data
     except (OSError, EOFError, zlib.error) as error:
         raise Unrelated(f"no readable text: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _entries(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
-    """The entries of a text and the noun of one, empty if there is only one; None if the text may be a HAR."""
+def _entries(path: Path, data: bytes) -> tuple[list[dict[str, Any]], str] | None:
+    """The entries of a file and the noun of one, empty if there is only one; None if it may be a HAR."""
+    if added := _OF_CURL.search(data, max(0, len(data) - _LONGEST)):
+        data = data[: added.start() + 1]
+    try:
+        said = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if entry := http_text.message_entry(data, path) or bodies.invalid_entry(data, path):
+            return [entry], ""
+        raise Unrelated("bytes that are not UTF-8") from None
     start = said.lstrip()[:20]
     name = path.name.lower().removesuffix(".gz")
+    if entry := http_text.message_entry(data, path):
+        return [entry], ""
+    if not name.endswith(".sse") and _are_data_lines(said) and (lines := bodies.lines_of(said)):
+        return _of_value(path, said, lines)
     if start.startswith(("{", "[")):
         return _of_json(path, said)
     if name.endswith((".yaml", ".yml")) or start.startswith(_YAML):
@@ -146,25 +176,36 @@ def _entries(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
     raise Unrelated(what or "text that is no event stream, JSON or YAML of a recording")
 
 
+def _are_data_lines(said: str) -> bool:
+    """Whether a text is the ``data:`` lines of a log, without the blank lines that end the events of a stream."""
+    if not said.startswith("data:"):
+        return False  # Most files are long, and no such log.
+    lines = said.strip().split("\n")
+    return len(lines) > 1 and all(line.startswith("data:") for line in lines)
+
+
 def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
     try:
         document = json.loads(said, parse_int=to_integer)
     except (ValueError, RecursionError):
         lines = bodies.lines_of(said, path.name.lower().removesuffix(".gz"))
-        if lines is None:
-            return None  # The reader of HAR files reports where the JSON is invalid.
-        return _of_value(path, said, lines)
+        if lines and (not bodies.is_response(lines[0]) or all(map(bodies.is_response, lines))):
+            return _of_value(path, said, lines)
+        entry = bodies.invalid_entry(said.encode(), path)
+        return ([entry], "") if entry else None  # The reader of HAR files reports where the JSON is invalid.
     return None if isinstance(document, dict) and "log" in document else _of_value(path, said, document)
 
 
 def _of_value(path: Path, said: str, value: Any) -> tuple[list[dict[str, Any]], str]:
     interactions = cassettes.interactions_of(value)
+    if interactions is None:
+        interactions = recorded_by_tools(value)
     if interactions is not None:
         if not interactions:
             raise Unrelated("a cassette without an interaction")
         return cassettes.entries_of(interactions), "interaction"
     if isinstance(value, list):
-        entries = bodies.event_entries(value, path)
+        entries = bodies.value_entries(value, path)
         return entries, "response" if len(entries) > 1 else ""
     if isinstance(value, dict):
         return [bodies.object_entry(value, said, path)], ""

@@ -3,7 +3,8 @@
 A cassette is a list of interactions, each a request and its response. The libraries differ in names and in the form of
 a body: vcrpy and pytest-recording write ``interactions`` with ``body: {string}``, in YAML text or ``!!binary``, in JSON
 also ``base64_string``; the VCR of Ruby and Betamax ``http_interactions`` with ``body: {encoding, string}``; go-vcr and
-recorders of JSON files a body that is a string; some projects a ``parsed_body``, the JSON value itself.
+recorders of JSON files a body that is a string; some projects a ``parsed_body``, the JSON value itself; WireMock a
+``body``, ``jsonBody`` or ``base64Body``, and no body of the request.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from conformance.judge.applicability import Unavailable
 #: The most characters of a body that is stored as a value: an alias in YAML may repeat one without end.
 _MOST = 16_000_000
 
-_BODIES = ("body", "parsed_body", "content")
+_BODIES = ("body", "parsed_body", "jsonBody", "base64Body", "content")
+
+#: Those of them that contain the body as a JSON value.
+_PARSED = ("parsed_body", "jsonBody")
 
 
 def interactions_of(document: Any) -> list[dict[str, Any]] | None:
@@ -28,7 +32,7 @@ def interactions_of(document: Any) -> list[dict[str, Any]] | None:
         found = objects(document)
         return found if found and all(map(_is_interaction, found)) else None
     held = mapping(document)
-    for name in ("interactions", "http_interactions", "recorded_interactions", "records"):
+    for name in ("interactions", "http_interactions", "recorded_interactions", "records", "mappings"):
         if isinstance(held.get(name), list):
             return objects(held[name])
     return [held] if _is_interaction(held) and "log" not in held else None
@@ -61,7 +65,7 @@ def _entry(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _url(request: dict[str, Any]) -> str:
-    return text(request.get("uri")) or text(request.get("url"))
+    return next((said for name in ("uri", "url", "urlPath") if (said := text(request.get(name)))), "")
 
 
 def _headers(message: dict[str, Any]) -> Any:
@@ -83,8 +87,12 @@ def _status(response: dict[str, Any]) -> Any:
 
 def _body(message: dict[str, Any]) -> dict[str, Any]:
     """A body as the content of a HAR: ``text``, with ``encoding`` if it is in base64; empty without a body."""
-    value = next((message[name] for name in _BODIES if message.get(name) not in (None, "")), None)
-    parsed = message.get("parsed_body") is not None and value is message["parsed_body"]
+    name = next((one for one in _BODIES if message.get(one) not in (None, "")), "")
+    value, parsed = message.get(name), name in _PARSED
+    if not name and isinstance(message.get("bodyFileName"), str):
+        return {"_file": message["bodyFileName"]}  # Of WireMock, in the folder __files.
+    if name == "base64Body":
+        return _content({"base64": value}, parsed)
     if isinstance(value, dict) and not parsed:
         value, parsed = _held(value)
     return _content(value, parsed)

@@ -186,13 +186,13 @@ def _plainly_base64(said: str) -> bytes | None:
 
 def _beside(folder: Path, name: str) -> Body:
     """A body that Playwright wrote to a separate file, read only within the folder of the HAR."""
-    missing = Body(missing="the body is in another file than the HAR, which is not there")
+    missing = Body(missing="the body is in another file, which is not there")
     if not name or name != Path(name).name or name in (".", ".."):
         return missing
     try:
         with (folder / name).open("rb") as file:
             data = file.read(_MOST + 1)
-    except OSError:
+    except (OSError, ValueError):  # No name of a file has a zero byte or an unpaired surrogate.
         return missing
     return Body(data) if len(data) <= _MOST else Body(missing=f"the body is longer than {_MOST} bytes")
 

@@ -43,8 +43,12 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _LINES = (
     (re.compile(r"<"), "HTML or XML"),
     (re.compile(r":|(?:data|event|id|retry):"), "an event stream, which is the body of one response"),
-    (re.compile(r"HTTP/\d"), "a raw HTTP response, as curl -i prints: give the body alone"),
+    (re.compile(r"HTTP/\d"), "a raw HTTP response, whose body is none of the Responses API"),
     (re.compile(r"[A-Z]+(?= \S+ HTTP/\d)"), "a raw HTTP request"),
+    (
+        re.compile(r"== Info:|\* +(?:Trying|Host|Connected|Uses proxy|Could not|Rebuilt)|[<>] "),
+        "the log of curl -v or --trace: save the output of curl -i",
+    ),
     (re.compile(r"\d+:\d+:"), "a flow file of mitmproxy: write a HAR of it with mitmdump -nr FLOWS --set hardump=HAR"),
 )
 

@@ -86,6 +86,19 @@ FORMS: dict[str, tuple[str | bytes, set[str]]] = {
     "a.chunks.txt": ("\n".join(DATA), {"bytes", "lines", "deltas", "headers", "request"}),
     "a.jsonl": ("\n".join(f"data: {line}" for line in DATA) + "\ndata: [DONE]\n", {"bytes", "lines", "deltas"}),
     "list.json": (json.dumps(EVENTS), {"bytes", "lines", "deltas", "headers", "request"}),
+    "wiremock.json": (
+        json.dumps({"mappings": [{"request": {"method": "POST", "url": "/v1/responses"}, "response": {
+            "status": 200, "headers": {"Content-Type": "application/json"}, "jsonBody": json.loads(PLAIN.body),
+        }}]}),
+        {"bytes", "request"},
+    ),
+    "wiremock-base64.json": (
+        json.dumps({"request": {"method": "POST", "url": "/v1/responses"}, "response": {
+            "status": 200, "headers": SSE, "base64Body": base64.b64encode(STREAM.body).decode(),
+        }}),
+        {"request"},
+    ),
+    "responses.jsonl": (json.dumps(json.loads(PLAIN.body)), {"bytes", "headers", "request"}),
     "raw.sse": (STREAM.body, {"bytes", "headers", "request"}),
     "raw.txt": (STREAM.body, {"bytes", "headers", "request"}),
     "body.json": (PLAIN.body, {"bytes", "headers", "request"}),
@@ -106,7 +119,8 @@ def test_each_form_is_read_and_passes(name: str, tmp_path: Path) -> None:
     (one,) = read(tmp_path, name).captured
     assert one.unavailable >= FORMS[name][1] | {"framing", "clock"}
     assert ("bytes" in one.unavailable) == ("bytes" in FORMS[name][1])
-    assert one.exchange.body.strip() == PLAIN.body.strip() if name == "body.json" else one.received.events[-1].terminal
+    plain = one.exchange.media_type == "application/json"
+    assert json.loads(one.exchange.body) == json.loads(PLAIN.body) if plain else one.received.events[-1].terminal
     found = evaluated([one])
     assert broken(found) <= {"event.arguments-done-names-function"}
     assert sum(line.verdict == "pass" for line in found.cases) > 10
@@ -172,6 +186,33 @@ def test_events_whose_last_line_is_cut_are_evaluated_in_part(tmp_path: Path) -> 
     (one,) = read_capture(written(tmp_path / "a.jsonl", "\n".join([*DATA[:7], DATA[7][:-9]]))).captured
     assert one.in_part.startswith("the capture ends before the response does")
     assert not broken(evaluated([one]))
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "rule"),
+    [
+        ("a.sse", STREAM.body.replace(b'"delta":"', b'"delta":"\xff', 1), "sse.utf8"),
+        ("a.sse", STREAM.body.replace(b'"delta":"', b'"delta":"\\ud83c', 1), "sum.no-replacement-characters"),
+        (
+            "a.json",
+            PLAIN.body.replace(b'"output_text":"', b'"output_text":"\\ud83c').replace(b'"text":"', b'"text":"\\ud83c'),
+            "response.text-intact",
+        ),
+        ("a.json", PLAIN.body.replace(b'"output_text":"', b'"output_text":"\xff', 1), "http.body-is-utf8-json"),
+        ("a.json", PLAIN.body.strip() + b"\n{}", "http.body-is-utf8-json"),
+        ("a.json", PLAIN.body.strip() + b" 1", "http.body-is-utf8-json"),
+        ("a.json", PLAIN.body.replace(b'"output":', b"'output':", 1), "http.body-is-utf8-json"),
+    ],
+)
+def test_invalid_characters_of_a_body_are_a_violation(name: str, body: bytes, rule: str, tmp_path: Path) -> None:
+    assert body not in (STREAM.body, PLAIN.body)
+    (one,) = read_capture(written(tmp_path / name, body)).captured
+    assert rule in broken(evaluated([one]))
+
+
+def test_response_objects_as_json_lines_are_several_exchanges(tmp_path: Path) -> None:
+    found = read_capture(written(tmp_path / "two.jsonl", b"\n".join([json.dumps(json.loads(PLAIN.body)).encode()] * 2)))
+    assert [one.label for one in found.captured] == ["response 0", "response 1"]
 
 
 def test_a_response_with_a_number_of_thousands_of_digits_is_read(tmp_path: Path) -> None:
