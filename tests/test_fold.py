@@ -14,6 +14,7 @@ from conformance.judge.reasons import NO_EVIDENCE, Reason
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
+from conformance.results.plain_words import in_words
 from conformance.results.records import CaseRecord, FindingRecord, Obstacle
 from conformance.results.results_file import case_record
 from conformance.results.systemic import root_of
@@ -483,7 +484,7 @@ def test_invalid_requests_that_receive_a_stream_are_one_defect() -> None:
     assert one_alone == {pairs[0].id: streams[0].id}
 
 
-@pytest.mark.parametrize(("rules", "name"), [(4, "request."), (5, "error.real-status")])
+@pytest.mark.parametrize(("rules", "name"), [(3, "request."), (4, "error.real-status")])
 def test_many_invalid_requests_that_end_in_one_5xx_are_named_by_the_status(rules: int, name: str) -> None:
     names = ("missing-model", "missing-input", "unknown-model", "wrong-input", "wrong-type")[:rules]
     requests = [line(f"request.{one}@{one}", "received HTTP 502: upstream said 400") for one in names]
@@ -553,3 +554,61 @@ def test_output_of_another_request_explains_what_is_wrong_with_it() -> None:
     assert causes(again, thinks) == {thinks.id: again.id}
     one_id = line(again.id, "the id was used before", at="low.stream", pointer="/output/0/id")
     assert causes(one_id, thinks) == {}
+
+
+def test_an_item_that_is_not_closed_as_such_does_not_explain_what_precedes_it() -> None:
+    """A translator sends output_item.done without an item, no content_part.added, and a first index of 1."""
+    done = line("event.response.output_item.done.schema@streams", "/item is missing", at="text.stream", pointer="/item")
+    part = line("lifecycle.part-opened-before-use@text.stream", "the delta precedes content_part.added")
+    index = line("lifecycle.indexes-dense@text.stream", "output_item.added is not the next output_index")
+    item = line("sum.item@text.stream", "output_item.done does not contain the output_text of output_index 0")
+    told = causes(done, part, item)
+    assert told == {item.id: done.id}
+    assert index.id not in causes(done, index)
+
+
+def test_reasoning_in_another_format_explains_what_is_said_of_reasoning() -> None:
+    shape = line("effort.reasoning-item-shape@effort.high", "a reasoning item contains no reasoning text")
+    of_text = line("sum.item@text.stream", "output_item.done does not contain the output_text of output_index 0")
+    of_reasoning = line("sum.item@effort.high.stream", "output_item.done does not contain the reasoning_text")
+    assert causes(shape, of_text, of_reasoning) == {of_reasoning.id: shape.id}
+
+
+def test_an_error_in_a_stream_is_one_defect() -> None:
+    """A stream with HTTP 200 holds an error object without a type, for refused requests and for one that is valid."""
+    words = "an error body with HTTP 200: upstream error"
+    refused = [line(f"error.real-status@{name}.stream", words) for name in ("a", "b")]
+    valid = line("error.success-is-no-error@answers", words, at="tools.call.stream")
+    untyped = line("event.has-type@tools.call.stream", "the data of an event has no type")
+    other = line("response.ends-final@lenient", "the stream ends in error: upstream error", at="tools.custom.stream")
+    assert set(causes(valid, untyped)) == {untyped.id}
+    assert set(causes(*refused, valid, untyped, other).values()) == {refused[0].id}
+
+
+def test_a_5xx_on_a_documented_request_is_no_5xx_on_invalid_ones() -> None:
+    words = "received HTTP 502: upstream error"
+    untyped = _expecting(line("request.untyped-message@input.untyped-message", words), 200)
+    invalid = [
+        _expecting(line(f"request.{rule}@{rule}", words), "a 4xx status")
+        for rule in ("unknown-model", "out-of-range", "wrong-type", "unlisted-value")
+    ]
+    status = [line(f"error.real-status@{one.scenario}", f"invalid request: {words}") for one in invalid]
+    told = causes(untyped, *invalid, *status)
+    assert untyped.id not in told
+    assert untyped.id not in told.values()
+    assert len(set(told.values())) == 1
+
+
+def test_efforts_and_tools_that_end_in_5xx_are_two_defects() -> None:
+    words = "received HTTP 500: Internal Server Error"
+    tools = _expecting(line("request.tools-accepted@tools.unused", words), 200)
+    efforts = [_expecting(line(f"effort.{one}-accepted@effort.{one}", words), 200) for one in ("high", "low")]
+    undocumented = _expecting(line("undocumented.user@undocumented.user", words), "200 or a 4xx status")
+    told = causes(tools, *efforts, undocumented)
+    assert told == {efforts[1].id: efforts[0].id, undocumented.id: tools.id}
+    (refused,) = (one for one in grouped(group_by_cause([tools, *efforts])) if one.rule.startswith("effort"))
+    assert in_words(refused) == 'effort "high" ends in 500: Internal Server Error; also low'
+
+
+def _expecting(one: CaseRecord, want: Any) -> CaseRecord:
+    return replace(one, findings=(replace(one.findings[0], want=want),))

@@ -106,8 +106,24 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
           "b": "top_p: the client sent 0.9, the upstream received no such parameter",
           "c": "effort: the client sent 'low', the upstream received 'high'"},
          "received no such parameter (in a); also effort (3 cases)"),
+        ("request.tools-accepted",
+         {"tools.rich": "received HTTP 502: no", "tools.long-name": "received HTTP 502: no"},
+         "1  a tool with parameters of each type ends in 502: no; also a tool whose name has 64 characters (2 cases)"),
+        ("proxy.failure.honest",
+         {"a": "the upstream responded with 400, and the client received HTTP 200",
+          "b": "the upstream responded with 401, and the client received HTTP 200",
+          "c": "the upstream sent an HTML page, and the client received a completed response"},
+         "HTTP 200 (in a); also the client received a completed response (in c) (3 cases)"),
+        ("proxy.response.finish",
+         {"a": "the upstream's response is incomplete: max_output_tokens, the client's is completed",
+          "b": "the upstream's response is incomplete: content_filter, the client's is completed",
+          "c": "the upstream's response is completed, the client's is unfinished"},
+         "also the upstream's response is completed, the client's is unfinished (in c) (3 cases)"),
     ],
-    ids=["another status", "an error of another kind", "the other parameters that a proxy drops"],
+    ids=[
+        "another status", "an error of another kind", "the other parameters that a proxy drops", "another tool",
+        "what else a proxy does with failures", "what else a proxy does with the end",
+    ],
 )  # fmt: skip
 def test_another_outcome_of_a_rule_is_shown_beside_that_of_most_cases(
     rule: str, messages: dict[str, str], line: str
@@ -170,3 +186,20 @@ def test_the_command_says_in_one_line_why_there_is_no_profile(monkeypatch: pytes
     done = command("profile", "http://127.0.0.1:9/v1")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "MIMO_API_KEY is not set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        (("response.completed: /response/created_at is missing", "response.completed: /response/output is missing"),
+         "response.completed: /response/created_at and /response/output are missing (in x)"),
+        (("response.completed: /response/id is missing", "response.incomplete: /response/id is missing"),
+         "response.completed: /response/id is missing (in x)"),
+        (("the Response has no error; expected null or an object",
+          "the Response has no incomplete_details; expected null or an object"),
+         "the Response has no error or incomplete_details; expected null or an object (in x)"),
+        (("/id is 3, not a string", "/object is missing", "/model is missing"), "/id is 3, not a string (in x)"),
+    ],
+)  # fmt: skip
+def test_members_that_are_absent_together_are_named_together(messages: tuple[str, ...], words: str) -> None:
+    assert refused_in_words(case("response.schema@x", "fail", *messages)) == words

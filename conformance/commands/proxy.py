@@ -21,7 +21,7 @@ from conformance.engine.session import run_head
 from conformance.engine.setup import open_run_folder
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge import case_selection
-from conformance.proxy import DIALECTS, records, report, run
+from conformance.proxy import DIALECTS, records, report, run, stopping
 from conformance.proxy import profile as profiles
 from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Settings
@@ -154,9 +154,10 @@ def _with_proxy(options: argparse.Namespace, opened: run.Run, folder: Path, stac
 
 
 def _probes(only: Sequence[str]) -> list[str]:
-    """The globs of probes in the selections: the part after ``@``; none if a selection has no such part."""
+    """The globs of probes in the selections: the part after ``@``; none if a selection has no such part, or is about
+    the end of a run that a proxy caused."""
     named = [one.partition("@")[2] for one in only]
-    return named if named and all(named) else []
+    return named if named and all(named) and stopping.KIND not in named else []
 
 
 def _replay(options: argparse.Namespace) -> int:

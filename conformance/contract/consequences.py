@@ -17,7 +17,7 @@ class Consequence:
     The two must concern the same responses; with ``anywhere`` any response of the run, with ``overlap`` at least one
     in common (a pair of which one is wrong). ``members``: only where one of these members is wrong. ``alike``: only
     findings with the same message. ``same_member``: only findings about a member in which the cause has one too.
-    ``same_value``: only findings with the same actual value.
+    ``same_value``: only findings with the same actual value. ``word``: only findings whose message contains it.
     """
 
     rules: tuple[str, ...]
@@ -29,11 +29,12 @@ class Consequence:
     alike: bool = False
     same_member: bool = False
     same_value: bool = False
+    word: str = ""
 
     @property
     def compares(self) -> bool:
         """Whether it needs a finding to compare with that of the cause."""
-        return self.alike or self.same_member or self.same_value
+        return self.alike or self.same_member or self.same_value or bool(self.word)
 
     def concerns(self, rule: str) -> bool:
         """Whether a violation of this rule can be a consequence by this row."""
@@ -121,7 +122,8 @@ def _tables() -> dict[str, list[dict[str, Any]]]:
 def _consequence(row: dict[str, Any]) -> Consequence:
     members = tuple(row.get("members", ()))
     flags = {name: row.get(name, False) for name in ("anywhere", "overlap", "alike", "same_member", "same_value")}
-    return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], members=members, **flags)
+    word = row.get("word", "")
+    return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], members=members, word=word, **flags)
 
 
 @cache

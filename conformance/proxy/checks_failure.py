@@ -8,7 +8,7 @@ import re
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy.differences import same_json
-from conformance.proxy.outcomes import FAILED, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
+from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
 
@@ -18,14 +18,17 @@ _CLIENT_ERRORS = (400, 413, 421)
 #: Statuses that report a temporary problem, as which a 429 can reach the client.
 _BUSY = (429, 503, 529)
 
+#: Ends of a response that state a reason of the model, by which clients take a response for as complete as it can be.
+_LIMITS = tuple(one for one in FINISHES.values() if one.startswith("incomplete"))
+
 #: Ends of the client's side that show that the response is not complete.
 _VISIBLE = ("cut", "reset", "invalid")
 
 
 def _claim(leg: Leg) -> str:
     """What the client's side claims: ``error`` (a status, or an end that shows the failure), ``failed`` (a failing
-    terminal event), ``open`` (no end), ``dropped`` (no HTTP response), or the outcome: ``completed``, ``unfinished`` or
-    ``unreadable``."""
+    terminal event), ``limited`` (incomplete, for a reason that the upstream did not state), ``open`` (no end),
+    ``dropped`` (no HTTP response), or the outcome: ``completed``, ``unfinished`` or ``unreadable``."""
     if leg.status is None:
         return "open" if leg.ended == "time-out" else "dropped"
     if not leg.ok:
@@ -38,6 +41,8 @@ def _claim(leg: Leg) -> str:
         return "open" if leg.ended == "time-out" else "unreadable"
     if taken.finish == WITHOUT_STATUS:
         return "completed"
+    if taken.finish in _LIMITS:
+        return "limited"
     if taken.finish == FAILED or taken.finish.startswith("incomplete"):
         return "failed"
     return "open" if leg.ended == "time-out" and taken.finish != "completed" else taken.finish.partition(" ")[0]
@@ -58,6 +63,9 @@ def honest(view: View) -> Findings:
     what = _what(view)
     if claim == "completed" and not (_is_copy(view) or _shows_invalid_event(view)):
         yield Finding(f"{what}, and the client received a completed response", "an error", "completed")
+    elif claim == "limited":
+        finish = outcome(leg, "responses").finish
+        yield Finding(f"{what}, and the client's response is {finish}", "an error", finish)
     elif claim == "failed" and "status" in view.record.about and not streams(leg):
         # A plain response has a status of its own, from which clients decide whether to retry.
         says = f"{what}, and the client received HTTP {leg.status} with a Response that has failed"
@@ -66,8 +74,10 @@ def honest(view: View) -> Findings:
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
     elif claim == "unfinished" and not (_ends_alike(view) or _ends_with_connection(leg)):
-        message = f"{what}, and the stream to the client ended as if it were complete, without a terminal event"
-        yield Finding(message, "an error event, or a connection that ends early", "a clean end")
+        ended = "the stream to the client ended as if it were complete, without a terminal event"
+        if any(map(_is_untyped_error, frames(leg))):
+            ended = "the client received an error in an event without a type, and no terminal event"
+        yield Finding(f"{what}, and {ended}", "an error event, or a connection that ends early", "a clean end")
     elif claim == "unreadable" and not (_is_copy(view) or _same_error(view)):
         kind = leg.header("content-type", True)
         yield Finding(
@@ -147,6 +157,11 @@ def _error(body: bytes) -> object:
 def _shows_invalid_event(view: View) -> bool:
     """Whether a proxy of one dialect passed on an event that is not JSON."""
     return view.dialect == "responses" and streams(view.client) and not all(map(_is_json, frames(view.client)))
+
+
+def _is_untyped_error(data: str) -> bool:
+    """Whether the data of an event is an error as a plain response contains it."""
+    return bool(_error(data.encode())) and "type" not in mapping(json.loads(data))
 
 
 def _is_json(data: str) -> bool:
@@ -244,7 +259,7 @@ def no_address(view: View) -> Findings:
 def survives(view: View) -> Findings:
     """An ordinary request is served after failures, at the last attempt."""
     leg = view.record.pairs[-1].client if view.record.pairs else view.client
-    if view.record.about.get("status") and not leg.ok and leg.status is not None:
+    if view.record.about.get("status") and _claim(leg) in ("error", "failed") and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
     if not leg.ok:
         yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)
@@ -252,3 +267,15 @@ def survives(view: View) -> Findings:
         yield Finding(
             "the stream after failures of the upstream did not complete", "completed", outcome(leg, "responses").finish
         )
+
+
+@rule("failure.survives", "stopped")
+def serves(view: View) -> Findings:
+    """Ordinary requests are served after one without a response."""
+    about, pairs = view.record.about, view.record.pairs
+    since = f" after {about['served']}" if about["served"] else ""
+    first, *others = about["after"]
+    more = f", {len(others)} other probes" if others else ""
+    says = f"the proxy stopped serving{since}: the request of {first}{more} and {len(pairs)} ordinary ones received no"
+    says += f" response ({pairs[-1].client.ended}), and {about['left']} probes were not sent"
+    yield Finding(says, 200, None, len(pairs) - 1)

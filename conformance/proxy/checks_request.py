@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.decode.events import mapping
 from conformance.proxy import conversation
-from conformance.proxy.differences import Difference, of_requests, pairing
-from conformance.proxy.outcomes import outcome
+from conformance.proxy.differences import LOST, Difference, of_requests, pairing
+from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
 
@@ -35,10 +37,11 @@ def served(view: View) -> Findings:
             kind = leg.header("content-type", True)
             message = f"the client received {status_of(leg)} with a body that is no Response ({kind}): {_excerpt(leg)}"
             yield Finding(message, "a Response", _excerpt(leg), at)
-        if leg.ok or (view.record.about.get("may_refuse") and refused and not pair.upstream):
+        failed = has_failed(leg) and not pair.upstream
+        if (leg.ok and not failed) or (view.record.about.get("may_refuse") and refused and not pair.upstream):
             continue
         where = "although the upstream served it" if any(one.ok for one in pair.upstream) else "before the upstream"
-        what = f"received {status_of(leg)} for a documented request, {where}"
+        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
 
@@ -59,15 +62,24 @@ def _excerpt(leg: Leg) -> str:
 def reaches(view: View) -> Findings:
     """Each served request causes an upstream request, which contains the canary of the input."""
     for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok or not _is_response(pair.client):
-            raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response")
+        if not pair.client.ok or not _is_response(pair.client) or has_failed(pair.client):
+            raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response that was served")
         if not pair.upstream:
             again = ": it is that of the same request before, from a cache" * (at > 0)
             message = f"the client received a response without a request to the upstream{again}"
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
-            message = f"the upstream received a request without the word {pair.canary} of the user's input"
-            yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1)
+            form = conversation.form_of_input(pair.client.json)
+            message = f"the upstream received a request without the word {pair.canary} of the user's input, {form}"
+            yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
+
+
+def _has_other_text(pair: Pair) -> bool:
+    """Whether another text of the input reached the upstream."""
+    sent = conversation.of_responses(mapping(pair.client.json))
+    others = [text for turn in sent.turns for text in turn.texts if text.strip() and pair.canary not in text]
+    received = json.dumps(pair.upstream[-1].json, ensure_ascii=False)
+    return any(json.dumps(text, ensure_ascii=False)[1:-1] in received for text in others)
 
 
 @rule("request.sent-once", *ALL)
@@ -177,7 +189,7 @@ def _of(view: View, name: str) -> Iterator[Finding]:
         differences = [one for one in differences if one.rule not in ("request.texts", "request.roles-and-order")]
     for one in differences:
         if one.rule == name:
-            yield Finding(one.message, one.want, one.got, 0, len(view.pair.upstream) - 1)
+            yield Finding(one.message, one.want, one.got, 0, len(view.pair.upstream) - 1, one.group)
 
 
 def _needs(name: str, has: Any) -> None:
@@ -200,6 +212,7 @@ _needs("request.roles-and-order", lambda sent: len(sent.turns) > 0)
 _needs("request.reasoning", lambda sent: any(turn.reasoning for turn in sent.turns))
 _needs("request.media", lambda sent: any(turn.media for turn in sent.turns))
 _needs("request.tools", lambda sent: bool(sent.tools))
+_needs("request.strict", lambda sent: any(tool["strict"] for tool in sent.tools.values()))
 _needs("request.parameters", lambda sent: bool(sent.parameters))
 _needs("request.nothing-added", lambda sent: True)
 
@@ -240,77 +253,3 @@ def call_ids(view: View) -> Findings:
         made_ids, received_ids = ", ".join(ids), ", ".join(got) or "none"
         message = f"the upstream made the calls {made_ids}, and received the ids {received_ids} in the next request"
         yield Finding(message, ids, got, 1, 0)
-
-
-@rule("credentials.client-key-kept", *ALL)
-def client_key(view: View) -> Findings:
-    """The client's key is not sent to the upstream."""
-    if view.settings["passes_key"]:
-        raise DoesNotApply("the profile passes the client's key through")
-    yield from _echoed(view, "client", "the client's key")
-
-
-@rule("credentials.upstream-key-sent", "request", "response")
-def upstream_key(view: View) -> Findings:
-    """The upstream's key is in the request."""
-    leg = view.upstream()
-    want = "client" if view.settings["passes_key"] else "own"
-    got = leg.notes.get("key")
-    if got != want and (want == "client" or got != "client"):
-        which = {
-            "own": "the upstream's key", "client": "the client's key", "none": "no key",
-            "other": "a key in a form that the upstream does not accept",
-        }  # fmt: skip
-        message = f"the upstream request carries {which[str(got)]}"
-        yield Finding(f"{message}, expected {which[want]}", want, got, 0, 0)
-
-
-def _echoed(view: View, name: str, words: str) -> Findings:
-    seen = False
-    for at, pair in enumerate(view.record.pairs):
-        for number, leg in enumerate(pair.upstream):
-            seen = True
-            if place := leg.echoes.get(name):
-                yield Finding(f"the upstream request contains {words} in {place}", None, place, at, number)
-                return
-    if not seen:
-        raise DoesNotApply("no request reached the upstream")
-
-
-@rule("credentials.upstream-key-hidden", *ALL)
-def hidden(view: View) -> Findings:
-    """The upstream's key is nowhere in what the client receives."""
-    for at, pair in enumerate(view.record.pairs):
-        if place := pair.client.echoes.get("upstream"):
-            yield Finding(f"the client received the upstream's key in the {place} of the response", None, place, at)
-
-
-@rule("credentials.refused-as-client-error", "key")
-def refused_as_client_error(view: View) -> Findings:
-    """A key that the proxy refuses is an error of the client, which a client does not retry."""
-    leg = view.client
-    if view.settings["passes_key"] or view.pair.upstream:
-        raise DoesNotApply("the request reached the upstream")
-    if leg.ok:
-        raise DoesNotApply("the client received a response without a request to the upstream")
-    if leg.status is None or leg.status >= 500:
-        sent = "without a key" if view.record.probe.endswith("missing") else "with a wrong key"
-        yield Finding(f"the client sent a request {sent}, and received {status_of(leg)}", "401", leg.status)
-
-
-@rule("credentials.refused-without-upstream", "key")
-def refused(view: View) -> Findings:
-    """A request that is refused for its key causes no upstream request."""
-    leg = view.client
-    if view.settings["passes_key"]:
-        raise DoesNotApply("the profile passes the client's key through: the upstream checks it")
-    if leg.status not in (401, 403):
-        raise DoesNotApply(f"the proxy did not refuse the key: {status_of(leg)}")
-    if view.pair.upstream:
-        yield Finding(
-            f"the proxy refused the key with {leg.status}, after it had sent the request to the upstream",
-            0,
-            len(view.pair.upstream),
-            0,
-            0,
-        )

@@ -9,7 +9,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
-from conformance.proxy.records import Pair
+from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
 
@@ -53,6 +53,9 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         raise DoesNotApply(f"the upstream sent no {member}")
     if want != got and sent.reasoning and sent.reasoning in _TAGS.sub("", taken.text):
         yield Finding("the client received the reasoning in the text", want, got, group=_AS_TEXT)
+    elif want and not received(view.client).output:
+        yield Finding(f"the output of the Response is empty, the upstream sent {len(want)} characters of {member}",
+                      want, got, group=_FINAL)  # fmt: skip
     elif want and not got and streams(view.client) and deltas(view.client, kind) == want:
         yield Finding(f"the final Response does not contain the {member} of the deltas", want, got, group=_FINAL)
     elif want != got:
@@ -94,6 +97,10 @@ def calls(view: View) -> Findings:
         raise DoesNotApply("the upstream sent no call")
     if sent.calls and not taken.calls and deltas(view.client, "function_call_arguments"):
         says = "the final Response does not contain the calls of the stream"
+        yield Finding(says, [one.name for one in sent.calls], [], group=_FINAL)
+        return
+    if sent.calls and not received(view.client).output:
+        says = f"the output of the Response is empty, the upstream sent {len(sent.calls)} calls"
         yield Finding(says, [one.name for one in sent.calls], [], group=_FINAL)
         return
     found = list(of_calls(sent.calls, taken.calls))
@@ -162,6 +169,8 @@ def form(view: View) -> Findings:
     leg = view.served()
     if leg.ended == "closed":
         raise CannotEvaluate("the suite did not read all of a very large body")
+    if leg.ended == "time-out" and _in_progress(leg, view.settings["wait"]):
+        raise CannotEvaluate(f"the response was in progress for {(leg.ended_at - leg.began) / 1000:.0f} s")
     wants = leg.requests_stream
     kind = (leg.header("content-type", True) or "").partition(";")[0].strip().lower()
     want = "text/event-stream" if wants else "application/json"
@@ -176,6 +185,11 @@ def form(view: View) -> Findings:
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
         says = "the stream to the client ended without a terminal event"
         yield Finding(says, "a terminal event", None, group=NO_END)
+
+
+def _in_progress(leg: Leg, seconds: float) -> bool:
+    """Whether events were received in the last seconds: such a response is slow, and does not hang."""
+    return any(b"data:" in chunk.data for chunk in leg.chunks if chunk.at > leg.ended_at - 1000 * seconds)
 
 
 @rule("request.undocumented", "undocumented")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, both
-from conformance.proxy.outcomes import FAILED, outcome
+from conformance.proxy.outcomes import FAILED, Outcome, deltas, outcome, streams
+from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
 
@@ -19,35 +22,62 @@ def _needs_matched(view: View) -> None:
 
 @rule("response.not-mixed", "concurrent")
 def not_mixed(view: View) -> Findings:
-    """Each client receives its own texts."""
+    """Each client receives its own response, as it does alone."""
     _needs_matched(view)
-    canaries = [pair.canary for pair in view.record.pairs]
     checked = 0
     for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok:
-            continue
-        checked += 1
-        body = pair.client.reply.decode("utf-8", "replace")
-        others = [one for one in canaries if one != pair.canary and one in body]
-        if others:
-            yield Finding(
-                f"the response to the request with {pair.canary} contains the text of the one with {others[0]}",
-                pair.canary,
-                others,
-                at,
-            )
-            return
-        sent, taken = both(view, pair)
-        if sent.text != taken.text and "response.text" not in view.failing:
-            yield Finding(
-                text_differs("text of a concurrent response", sent.text, taken.text, SENT, TAKEN),
-                sent.text,
-                taken.text,
-                at,
-            )
+        checked += pair.client.ok
+        if found := _foreign(view, pair) or _disturbed(view, pair):
+            yield replace(found, pair=at)
             return
     if not checked:
         raise CannotEvaluate(f"no concurrent request was served: {status_of(view.client)}")
+
+
+def _foreign(view: View, pair: Pair) -> Finding | None:
+    """The text of another request in a response."""
+    if not pair.client.ok:
+        return None
+    body = pair.client.reply.decode("utf-8", "replace")
+    others = [one.canary for one in view.record.pairs if one.canary != pair.canary and one.canary in body]
+    says = f"the response to the request with {pair.canary} contains the text of the one with {', '.join(others[:1])}"
+    return Finding(says, pair.canary, others) if others else None
+
+
+#: Rules whose violation by a stream alone leaves nothing to conclude from concurrent ones.
+_ALONE = ("request.served", "response.text", "response.finish", "response.form", "streaming.text")
+
+#: The probes with such streams alone: with the same deltas, and divided within lines.
+_ALONE_PROBES = {"streaming.text", "form.split-lines"}
+
+_BESIDE = "beside other streams, "
+
+
+def _disturbed(view: View, pair: Pair) -> Finding | None:
+    """What differs from the upstream's response beside other streams alone."""
+    alone = {probe for name in (*_ALONE, "forms.same-response") for probe in view.failing.get(name, ())}
+    leg = pair.client
+    if alone & _ALONE_PROBES or "response.text" in view.failing or not pair.upstream or leg.ended == "time-out":
+        return None
+    if leg.status is not None and leg.status >= 500 and view.upstream(pair).ok:
+        says = f"{_BESIDE}the client received {status_of(leg)}, and the upstream served the request"
+        return Finding(says, 200, leg.status)
+    try:
+        return _damaged(leg, *both(view, pair))
+    except CannotEvaluate:
+        return None
+
+
+def _damaged(leg: Leg, sent: Outcome, taken: Outcome) -> Finding | None:
+    """The first difference between what the upstream sent and what the client received."""
+    if taken.finish != sent.finish or leg.ended in ("cut", "reset", "invalid"):
+        says = f"{_BESIDE}the client's response is {taken.finish} ({leg.ended}), expected completed"
+        return Finding(says, "completed", taken.finish)
+    parts = deltas(leg, "output_text") if streams(leg) else taken.text
+    for name, want, got in (("text", sent.text, taken.text), ("deltas of the text", sent.text, parts)):
+        if want != got:
+            return Finding(_BESIDE + text_differs(name, want, got, SENT, TAKEN), want, got)
+    return None
 
 
 @rule("streaming.concurrent", "concurrent")
@@ -64,7 +94,8 @@ def concurrent(view: View) -> Findings:
             f"{status_of(refused[0])}"
         )
         return
-    first_end = min(leg.ended_at for leg in legs)
+    # A stream that the proxy aborts ends before the others begin, without waiting for them.
+    first_end = min((leg.ended_at for leg in legs if leg.ended == "clean"), default=float("inf"))
     late = [leg for leg in legs if leg.began > first_end]
     if late:
         yield Finding(
@@ -125,6 +156,8 @@ def silence(view: View) -> Findings:
     _needs_matched(view)
     if view.record.probe == "silence.comments" and "form.comments" in view.failing.get("forms.same-response", ()):
         raise CannotEvaluate("the proxy cannot read a stream with comments")
+    if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
+        raise CannotEvaluate("ordinary requests are not served")
     says = f"the upstream was silent for {seconds:g} s"
     try:
         taken = outcome(leg, "responses")
@@ -147,15 +180,24 @@ def upstream_closed(view: View) -> Findings:
     leg = view.upstream()
     if len(pair.upstream) > 1 and "request.sent-once" in view.failing:
         raise CannotEvaluate("the upstream received the request more than once")
-    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at + _AT_ONCE:
+    if _ended_by_itself(leg, pair.client):
         raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
     cancelled = [one for one in view.record.pairs if one.client.ended == "closed" and one.upstream]
-    read_on = [one for one in cancelled if one.upstream[-1].ended != "left"]
+    read_on = [
+        one
+        for one in cancelled
+        if one.upstream[-1].ended != "left" and not _ended_by_itself(one.upstream[-1], one.client)
+    ]
     if read_on:
         seconds = (read_on[0].upstream[-1].ended_at - read_on[0].client.ended_at) / 1000
         many = f" of {len(read_on)} of {len(cancelled)} cancelled requests" * (len(cancelled) > 1)
         message = f"the client disconnected, and the proxy still read the upstream's stream{many} {seconds:.1f} s later"
         yield Finding(message, "the connection closed", "open", view.record.pairs.index(read_on[0]), 0)
+
+
+def _ended_by_itself(leg: Leg, client: Leg) -> bool:
+    """Whether the upstream's stream was complete when the client disconnected, or soon after."""
+    return leg.ended == "clean" and leg.ended_at <= client.ended_at + _AT_ONCE
 
 
 @rule("cancel.closed-in-silence", "cancel-silent")

@@ -79,8 +79,8 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
         ended = reader.read(response, held, until)
     except TimeoutError:
         ended, detail = "time-out", f"not complete within {call.limit:g} s"
-    except http.client.IncompleteRead:
-        ended, detail = "cut", "the connection was closed before the announced end of the body"
+    except http.client.IncompleteRead as error:
+        ended, detail = _incomplete(error)
     except http.client.RemoteDisconnected as error:
         ended, detail = "cut", str(error)
     except (ConnectionRefusedError, socket.gaierror) as error:
@@ -99,6 +99,14 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     return Leg(
         began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail
     )
+
+
+def _incomplete(error: http.client.IncompleteRead) -> tuple[str, str]:
+    """How a body ended too early, and the detail: ``http.client`` reports an invalid line of a chunk as its end."""
+    line = str(error.__context__).rpartition(": ")[2] if isinstance(error.__context__, ValueError) else "b''"
+    if line != "b''":
+        return "invalid", f"a chunk of the body begins with {line[:40]}, expected its size"
+    return "cut", "the connection was closed before the announced end of the body"
 
 
 class _Closer:

@@ -85,6 +85,15 @@ def of_responses(body: dict[str, Any]) -> Conversation:
     return made
 
 
+def form_of_input(body: Any) -> str:
+    """In which form the input of a request of the Responses API is: proxies that drop one serve the others."""
+    given = mapping(body).get("input")
+    if isinstance(given, str):
+        return "a string"
+    untyped = any("type" not in item for item in objects(given))
+    return "messages without a type" if untyped else "items with a type"
+
+
 def _turn(made: Conversation, role: str) -> Turn:
     """The last turn if it has this role, else a new one."""
     if not made.turns or made.turns[-1].role != role:
@@ -117,6 +126,7 @@ def _add_message(made: Conversation, role: str, content: Any) -> None:
     turn = _turn(made, role)
     turn.texts += _texts(content)
     turn.media += _media(content)
+    turn.order += ["text"] * bool(content and isinstance(content, str))
     for part in objects(content):
         turn.order += [*_media([part])] or ["text"] * bool(part.get("text"))
 
@@ -238,6 +248,7 @@ def _add_tool(made: Conversation, tool: dict[str, Any]) -> None:
     made.tools[str(tool.get("name"))] = {
         "description": tool.get("description") or "",
         "parameters": None if parameters in _NO_PARAMETERS else parameters,
+        "strict": tool.get("strict"),
     }
 
 

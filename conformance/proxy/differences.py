@@ -15,25 +15,30 @@ from conformance.proxy.conversation import Conversation, Turn, same_parameters
 from conformance.proxy.outcomes import Call
 from conformance.proxy.texts import marked, text_differs
 
+#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
+_ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+
 #: Parameters with the values by which a proxy can state the documented default.
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "temperature": (1,), "top_p": (0.95, 1), "max_output_tokens": (Schemas(DEFAULT).most_output_tokens, 32768),
-    "tool_choice": ("auto",),
-    "effort": ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"),
+    "tool_choice": ("auto",), "effort": _ON,
 }  # fmt: skip
-
-#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
-_ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A violation of a rule of the area ``proxy``; ``rule`` is without that prefix."""
+    """A violation of a rule of the area ``proxy``; ``rule`` is without that prefix. Differences with the same
+    ``group``, if it is not empty, have one cause."""
 
     rule: str
     message: str
     want: Any = MISSING
     got: Any = MISSING
+    group: str = ""
+
+
+#: The group of contents of the input that are lost completely.
+LOST = "lost content"
 
 
 def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, str]:
@@ -57,14 +62,13 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
 
 def of_requests(sent: Conversation, received: Conversation, passes: bool) -> Iterator[Difference]:
     """The differences between the client's request and the upstream's; ``passes``: the dialect of both is the same."""
-    for problem in dict.fromkeys(received.problems):
+    moved, order = _moved_system_text(sent, received), _other_order(sent, received)
+    for problem in dict.fromkeys(received.problems if not order else ()):  # Else the calls are out of place too.
         yield Difference("request.dialect", f"the upstream request is not valid: {problem}")
-    moved = _moved_system_text(sent, received)
-    order = _other_order(sent, received)
     if moved or order:
         yield from filter(None, (moved or order,))
     else:
-        content = [*_system(sent, received), *_turns(_merged(sent.turns), _merged(received.turns), passes)]
+        content = [*_system(sent, received), *_turns(_merged(sent.turns), received.turns, passes)]
         lost = [one for one in content if one.rule != "request.nothing-added"]
         yield from lost or content  # A text that was changed is not also one that was added.
     yield from _tools(sent, received)
@@ -114,11 +118,11 @@ def _system(sent: Conversation, received: Conversation) -> Iterator[Difference]:
         yield Difference("request.nothing-added", message, want="", got=extra)
 
 
-def _merged(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns without empty ones, neighbours of one role joined."""
+def _merged(turns: Sequence[Turn], empty: bool = False) -> list[Turn]:
+    """The turns without ``empty`` ones, unless they are to be kept; neighbours of one role are joined."""
     made: list[Turn] = []
     for one in turns:
-        if not (any(one.texts) or one.calls or one.results or one.media or one.reasoning):
+        if not (empty or any(one.texts) or one.calls or one.results or one.media or one.reasoning):
             continue
         if made and made[-1].role == one.role:
             last = made[-1]
@@ -131,13 +135,17 @@ def _merged(turns: Sequence[Turn]) -> list[Turn]:
     return made
 
 
-def _turns(sent: list[Turn], received: list[Turn], passes: bool) -> Iterator[Difference]:
+def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Difference]:
+    received = _merged(whole)
     if not passes and not any(one.reasoning for one in received):
         if any(one.reasoning for one in sent):
             says = "a reasoning item of the input did not reach the upstream"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
         sent = _merged([replace(one, reasoning=[]) for one in sent])
-    roles, actual = [one.role for one in sent], [one.role for one in received]
+    roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
+    if roles == [one.role for one in all_received]:
+        received = all_received  # A message that arrived without its text is not missing.
+    actual = [one.role for one in received]
     if roles != actual:
         yield _roles(sent, received, roles, actual)
         return
@@ -167,13 +175,13 @@ def _listed(words: Sequence[str]) -> str:
 def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     missing, near, extra = _consumed(sent.texts, received.texts)
     if missing:
-        yield Difference("request.texts", text_differs(where, missing, near), missing, near)
+        yield Difference("request.texts", text_differs(where, missing, near), missing, near, "" if near else LOST)
     elif extra:
         message = f"{where}: the upstream received text that the client did not send: {marked(extra, 0)}"
         yield Difference("request.nothing-added", message, want="", got=extra)
     if lost := [one for one in sent.media if one not in received.media]:
         message = f"{where}: the upstream did not receive {lost[0][:60]}"
-        yield Difference("request.media", message, want=lost[0][:200], got=[one[:200] for one in received.media])
+        yield Difference("request.media", message, lost[0][:200], [one[:200] for one in received.media], LOST)
     elif sent.media and (want := _joined(sent.order)) != (got := _joined(received.order)):
         message = f"{where}: the texts and images are in the order {_listed(got)}, expected {_listed(want)}"
         yield Difference("request.roles-and-order", message, want, got)
@@ -192,10 +200,8 @@ def _joined(order: Sequence[str]) -> list[str]:
 
 def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     if len(sent.calls) != len(received.calls):
-        message = (
-            f"{where}: the upstream received {len(received.calls)} function calls, the client sent {len(sent.calls)}"
-        )
-        yield Difference("request.calls", message, want=sent.calls, got=received.calls)
+        count = f"{len(received.calls)} function calls, the client sent {len(sent.calls)}"
+        yield Difference("request.calls", f"{where}: the upstream received {count}", sent.calls, received.calls)
         return
     for one, other in zip(sent.calls, received.calls, strict=True):
         if one[1] != other[1]:
@@ -235,10 +241,21 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
             want, got = (json.dumps(one["parameters"], ensure_ascii=False) for one in (tool, other))
             says = text_differs(f"parameters of the tool {name}", want, got)
             yield Difference("request.tools", says, tool["parameters"], other["parameters"])
+        else:
+            yield from _strict(name, tool["strict"], other["strict"])
     extra = [name for name in received.tools if name not in sent.tools]
     if extra and all(name in received.tools for name in sent.tools):  # Else it can be one with another name.
         message = f"the upstream received the tool {extra[0]}, which the client did not send"
         yield Difference("request.nothing-added", message, [*sent.tools], [*received.tools])
+
+
+def _strict(name: str, want: Any, got: Any) -> Iterator[Difference]:
+    """The differences of ``strict``: a default can be stated, and false be left out, as nothing states another one."""
+    start = f"strict of the tool {name}: the client sent {json.dumps(want)}, the upstream received"
+    if want is True and got is None:
+        yield Difference("request.strict", f"{start} no such member", want, got)
+    elif want is not None and got is not None and want != got:
+        yield Difference("request.tools", f"{start} {json.dumps(got)}", want, got)
 
 
 def _parameters(sent: Conversation, received: Conversation) -> Iterator[Difference]:
@@ -247,13 +264,14 @@ def _parameters(sent: Conversation, received: Conversation) -> Iterator[Differen
         if not _same_value(name, value, actual):
             what = "no such parameter" if actual is MISSING else f"{actual!r}"
             message = f"{name}: the client sent {value!r}, the upstream received {what}"
-            yield Difference("request.parameters", message, value, None if actual is MISSING else actual)
+            got = None if actual is MISSING else actual
+            yield Difference("request.parameters", message, value, got, f"{name} = {actual!r}")
     for name, value in received.parameters.items():
         if name not in sent.parameters and not any(_equal(value, one) for one in _DEFAULTS.get(name, ())):
             off = (name, value) == ("effort", "off")  # The dialect has several.
             what = "a parameter that disables reasoning" if off else f"{name} = {value!r}"
             message = f"the upstream received {what}, which the client did not send"
-            yield Difference("request.nothing-added", message, None, value)
+            yield Difference("request.nothing-added", message, None, value, f"{name} = {value!r}")
 
 
 def _same_value(name: str, value: Any, actual: Any) -> bool:
@@ -289,12 +307,14 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
         yield Difference("response.calls", says, want, got)
         return
     for one, other in zip(sent, received, strict=True):
-        if not same_json(one.arguments, other.arguments):
+        if other.kind != "string":
+            says = f"arguments of {one.name}: the client received a JSON {other.kind}, expected a string"
+            yield Difference("response.calls", says, "string", other.kind)
+        elif not same_json(one.arguments, other.arguments):
             where = f"arguments of {one.name}"
             says = text_differs(where, one.arguments, other.arguments, "the upstream sent", "the client received")
             yield Difference("response.calls", says, one.arguments, other.arguments)
     ids = [one.call_id for one in received]
     if len(set(ids)) < len(ids) or "" in ids:
-        yield Difference(
-            "response.calls", f"the call ids {_listed(ids)} are not distinct", want="distinct ids", got=ids
-        )
+        says = f"the call ids {_listed(ids)} are not distinct"
+        yield Difference("response.calls", says, want="distinct ids", got=ids)

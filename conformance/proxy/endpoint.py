@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from conformance.config.target import resolve
 from conformance.contract.revisions import DEFAULT
+from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.exchange.exchange import Exchange, Request
-from conformance.proxy.outcomes import exchange_of
+from conformance.proxy.outcomes import FAILED, exchange_of, outcome
 from conformance.proxy.records import Record, Recording
 from conformance.results.records import CaseRecord
 from conformance.traffic.captured import Captured
@@ -43,8 +44,13 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
 
 
 def _is_served(record: Record) -> bool:
-    """Whether the client received a response that an upstream request caused."""
-    return record.pairs[0].client.ok and bool(record.pairs[0].upstream)
+    """Whether the client received a response that an upstream request caused, and that has not failed: the upstream
+    sends no failure, so that it is reported as such."""
+    leg = record.pairs[0].client
+    try:
+        return leg.ok and bool(record.pairs[0].upstream) and outcome(leg, "responses").finish != FAILED
+    except CannotEvaluate:
+        return leg.ok and bool(record.pairs[0].upstream)
 
 
 def _captured(record: Record, recording: Recording) -> Captured:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.contract.rules import proxy_catalogue
@@ -14,9 +14,10 @@ from conformance.judge import reasons
 from conformance.judge.findings import MISSING
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.proxy import checks_failure, checks_request, checks_response, checks_stream
+from conformance.proxy import checks_credentials, checks_failure, checks_request, checks_response, checks_stream
 from conformance.proxy.endpoint import evaluate_endpoint
 from conformance.proxy.records import Record, Recording
+from conformance.proxy.root_causes import with_root_causes
 from conformance.proxy.rules import AREA, RULES, Finding, Rule, View
 from conformance.proxy.texts import first_difference, marked
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
@@ -24,7 +25,7 @@ from conformance.results.results_file import ERROR
 
 #: The modules whose import registers the rules, in the order of evaluation: later rules know the findings of earlier
 #: ones.
-_MODULES = (checks_request, checks_response, checks_stream, checks_failure)
+_MODULES = (checks_request, checks_credentials, checks_response, checks_stream, checks_failure)
 
 #: Characters from which on a text is shown around its first difference alone.
 _LONG = 60
@@ -73,103 +74,7 @@ def evaluate(recording: Recording) -> Evaluated:
     for case in endpoint:
         if case.findings and case.scenario in known:
             places[case.id] = known[case.scenario], Finding(case.message)
-    made = _with_gaps(_with_consequences([*_grouped(cases, places), *endpoint]))
-    return Evaluated(_with_streams(made, places, recording), places, traces)
-
-
-#: Areas whose violations in a stream show that events are missing.
-_EVENTS = ("lifecycle", "sum", "event", "item", "proxy")
-
-
-def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
-    """The cases, those of a gap or a repetition in the numbers of events with their root cause, if there is one: an
-    event was left out, or sent twice, with its number."""
-    roots = [one for one in cases if one.has_problem and not one.cause and one.area in _EVENTS]
-    causes = {one.scenario: one.id for one in reversed(roots)}
-    return [replace(one, cause=causes.get(one.scenario, roots[0].id)) if roots and _is_gap(one) else one
-            for one in cases]  # fmt: skip
-
-
-def _is_gap(case: CaseRecord) -> bool:
-    counts = [one for one in case.findings if isinstance(one.want, int) and isinstance(one.got, int)]
-    return case.requirement == "sequence.contiguous" and case.has_problem and not case.cause and bool(counts) and all(
-        one.got > one.want or one.got == one.want - 1 for one in counts
-    )  # fmt: skip
-
-
-#: Streams without an end from which on all other violations of streams are consequences, if no stream has one.
-_NO_STREAM_ENDS = 5
-
-
-def _with_streams(
-    cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding]], recording: Recording
-) -> list[CaseRecord]:
-    """The cases, those of streams with their root cause if no stream has an end: the client can read none."""
-    streams = {one.probe for one in recording.records if one.pairs and one.pairs[0].client.requests_stream}
-    forms = [one for one in cases if one.requirement == "proxy.response.form" and one.scenario in streams]
-    endless = [one.id for one in forms if one.id in places and places[one.id][1].group == checks_response.NO_END]
-    if len(endless) < max(_NO_STREAM_ENDS, sum(one.verdict in (PASS, FAIL) for one in forms)):
-        return cases
-    return [replace(one, cause=endless[0]) if one.has_problem and one.scenario in streams and one.id not in endless
-            and not one.cause else one for one in cases]  # fmt: skip
-
-
-#: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
-_TEXTS = (
-    "request.texts", "request.system-texts", "request.calls", "request.tools", "response.text", "response.reasoning",
-    "response.calls",
-)  # fmt: skip
-
-
-#: Rules whose violations follow from that of another one, by that rule.
-_FOLLOWS = {
-    "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
-    "proxy.request.sent-once": ("proxy.request.no-useless-retry",),
-    "proxy.request.model": ("response.model-echoed",),
-    "proxy.request.calls": ("proxy.response.call-ids",),
-    "proxy.request.dialect": ("proxy.response.call-ids",),
-    "proxy.response.form": ("http.stream-content-type", "http.json-content-type"),
-    "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
-    "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),
-    "proxy.response.call-ids": ("identity.call-id", "sum.final-output"),
-}
-
-
-def _with_consequences(cases: list[CaseRecord]) -> list[CaseRecord]:
-    """The cases, those of a rule of :data:`_FOLLOWS` with their root cause."""
-    roots = {case.requirement: case.id for case in reversed(cases) if case.has_problem and not case.cause}
-    causes = {rule: roots[root] for root, rules in _FOLLOWS.items() if root in roots for rule in rules}
-    return [replace(case, cause=causes[case.requirement]) if case.has_problem and case.requirement in causes else case
-            for case in cases]  # fmt: skip
-
-
-def _grouped(cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding]]) -> list[CaseRecord]:
-    """The cases, each with its root cause, if it is the case of another rule with the same difference of texts."""
-    first: dict[tuple[str, str, str], CaseRecord] = {}
-    for rule in _TEXTS:
-        for case in cases:
-            if case.requirement == f"{AREA}.{rule}" and case.id in places and (key := _difference(places[case.id][1])):
-                first.setdefault((rule.partition(".")[0], *key), case)
-    made = []
-    for case in cases:
-        key = _difference(places[case.id][1]) if case.id in places else None
-        name = case.requirement.removeprefix(f"{AREA}.")
-        root = first.get((name.partition(".")[0], *key)) if key and name in _TEXTS else None
-        is_other = root is not None and root.requirement != case.requirement and root.verdict == case.verdict
-        made.append(replace(case, cause=root.id) if root and is_other else case)
-    return made
-
-
-def _difference(finding: Finding) -> tuple[str, str] | None:
-    """The group of a finding, or what was expected and received at the first difference of two texts: a character
-    each."""
-    if finding.group:
-        return finding.group, ""
-    want, got = finding.want, finding.got
-    if not isinstance(want, str) or not isinstance(got, str) or not got:
-        return None
-    at = first_difference(want, got)
-    return want[at : at + 1], got[at : at + 1]
+    return Evaluated(with_root_causes([*cases, *endpoint], places, recording), places, traces)
 
 
 def _case(rule: Rule, record: Record, view: View) -> tuple[CaseRecord, Finding | None, str]:

@@ -32,11 +32,12 @@ WITHOUT_STATUS = "without the member status"
 
 @dataclass(frozen=True)
 class Call:
-    """A function call."""
+    """A function call; ``kind`` is the JSON type of its arguments, which are empty unless it is a string."""
 
     call_id: str
     name: str
     arguments: str
+    kind: str = "string"
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,17 @@ def _responses(leg: Leg) -> Outcome:
     if not streams(leg) and not isinstance(final.get("output"), list):
         raise CannotEvaluate("received a body that is no Response")
     calls = tuple(
-        Call(text(item.get("call_id")), text(item.get("name")), text(item.get("arguments")))
+        Call(text(item.get("call_id")), text(item.get("name")), text(given := item.get("arguments")), _kind(given))
         for _, item in one.items("function_call")
     )
     reasoning = _reasoning(one, "content") or _reasoning(one, "summary")
     return Outcome(one.words, reasoning, calls, _finish(final, one), _usage(final.get("usage"), _RESPONSES_USAGE))
+
+
+def _kind(value: Any) -> str:
+    """The JSON type of a value, for messages; a missing one is an empty string."""
+    names = {dict: "object", list: "array", bool: "boolean", int: "number", float: "number"}
+    return names.get(type(value), "string")
 
 
 def _reasoning(one: Received, member: str) -> str:
@@ -142,6 +149,14 @@ def deltas(leg: Leg, kind: str) -> str:
     except CannotEvaluate:
         return ""
     return "".join(text(event.data.get("delta")) for event in events)
+
+
+def has_failed(leg: Leg) -> bool:
+    """Whether a response of the Responses API has the status of a success, and reports a failure."""
+    try:
+        return leg.ok and outcome(leg, "responses").finish == FAILED
+    except CannotEvaluate:
+        return False
 
 
 def frames(leg: Leg) -> Iterator[str]:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from conformance.config.target import Misconfigured
-from conformance.proxy import records
+from conformance.proxy import records, stopping
 from conformance.proxy.kit import Clock, Kit, Settings
 from conformance.proxy.probes import probes
 from conformance.proxy.probes.probe import Probe
@@ -84,19 +84,30 @@ def record(
     settings: Settings, upstream: Upstream, clock: Clock, chosen: Sequence[Probe],
     seen: Callable[[str], None] = lambda _: None,
 ) -> Recording:  # fmt: skip
-    """Send the probes one after another, neighbours that wait at the same time; ``seen`` receives each name."""
-    records = []
-    for waits, group in groupby(chosen, lambda probe: probe.waits):
-        neighbours = list(group)
-        if waits:
-            seen(", ".join(probe.name for probe in neighbours))
-            records += _together(settings, upstream, clock, neighbours)
-            continue
-        for probe in neighbours:
-            seen(probe.name)
-            records.append(_sent(settings, upstream, clock, probe))
+    """Send the probes one after another, neighbours that wait at the same time; ``seen`` receives each name. The
+    recording ends where the proxy serves nothing more."""
+    records: list[Record] = []
+    for together in _steps(chosen):
+        seen(", ".join(probe.name for probe in together))
+        made = (
+            _together(settings, upstream, clock, together)
+            if together[0].waits
+            else [_sent(settings, upstream, clock, together[0])]
+        )
+        records += made
+        stopped = stopping.ended(Kit(settings, upstream, clock), records, len(made), chosen[len(records) :])
+        if stopped is not None:
+            records.append(stopped)
+            break
     about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
     return Recording(about, tuple(records))
+
+
+def _steps(chosen: Sequence[Probe]) -> Iterator[list[Probe]]:
+    """The probes that are sent at the same time, in order."""
+    for waits, group in groupby(chosen, lambda probe: probe.waits):
+        neighbours = list(group)
+        yield from [neighbours] if waits else ([probe] for probe in neighbours)
 
 
 def _sent(settings: Settings, upstream: Upstream, clock: Clock, probe: Probe) -> Record:

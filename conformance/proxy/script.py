@@ -21,11 +21,13 @@ STALL = 120.0
 
 @dataclass(frozen=True)
 class Step:
-    """Bytes to send, after ``pause`` seconds and after the client has received the text ``after`` (if not empty)."""
+    """Bytes to send, after ``pause`` seconds and after the client has received the text ``after`` (if not empty).
+    ``before`` is called then."""
 
     data: bytes
     after: str = ""
     pause: float = 0.0
+    before: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def serving(
 
 def _built_in(settings: Settings, revision: str) -> Responder:
     """The built-in endpoint in the dialect of the proxy."""
-    key, model = settings.upstream_key, settings.upstream_model or settings.model
+    key = settings.client_key if settings.passes_key else settings.upstream_key
+    model = settings.upstream_model or settings.model
     if settings.dialect == "chat":
         return ChatEndpoint(key=key, model=model)
     return emulator.Endpoint(key=key, revision=revision, model=model)

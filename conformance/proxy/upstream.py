@@ -106,6 +106,10 @@ class Upstream:
         self._tcp.shutdown()
         self._tcp.server_close()
         self._thread.join()
+        # A proxy keeps connections, and would send its next requests to this server, not to what listens next.
+        for connection in tuple(self._tcp.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Upstream:
         return self
@@ -122,7 +126,18 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], upstream: Upstream) -> None:
         self.upstream = upstream
         self.closing = threading.Event()
+        self.connections: set[Any] = set()
         super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Note the connection."""
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection."""
+        self.connections.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print no traceback if the proxy disconnects."""
@@ -197,6 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(answer)
         for step in answer.steps:
             sent.step(step.after, step.pause)
+            if step.before:
+                step.before()
             sent.write(step.data, answer.framing == "chunked", answer.extension)
         if answer.ending == "clean":
             if answer.framing == "chunked":

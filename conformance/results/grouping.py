@@ -20,7 +20,8 @@ from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING
 from conformance.results.affected_clients import restrict_consequences
 from conformance.results.blocked import causes_of_inconclusive, concerns
 from conformance.results.causes import representative
-from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.records import CaseRecord
+from conformance.results.same_message import group_same_messages, without_location
 from conformance.results.systemic import STREAM_END, root_of, systemic, with_the_same_exception, with_their_status
 
 #: The order of areas: of two rules with the same message, that of the first area is the root cause. Requests are before
@@ -31,25 +32,7 @@ _AREAS = (
     CLIENT,
 )  # fmt: skip
 
-#: The location in a schema's message: the event or item and the path. The same member is the same violation anywhere.
-_MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
-
-_SERVED = re.compile(r"received HTTP 200")
-_INVALID = "invalid request: "
-_SERVER_ERROR = re.compile(rf"(?:{_INVALID})?received HTTP (5\d\d)")
-
-#: Maximum number of rules with 5xx responses that are separate root causes; with more, the server is assumed to fail on
-#: every invalid request, which is one violation.
-_MAX_SEPARATE_SERVER_ERRORS = 6
-
-#: The same, where only streaming requests fail like that: few of the invalid requests are sent with ``stream`` too.
-_MAX_IN_STREAMS = 3
-
-#: Different messages of a server that breaks on many requests, up to which each is a defect of its own.
-_MESSAGES = 5
-
 _REFUSED = re.compile(r"received HTTP (?!401|403)")
-_REFUSED_4XX = re.compile(r"received HTTP 4")
 
 #: The status that a message states, with the server's message behind it, but without the number of requests.
 _OUTCOME = re.compile(
@@ -61,9 +44,6 @@ _NOT_JSON = re.compile(r"is not (?:a )?JSON [^:]*: (.*)$", re.DOTALL)
 
 #: Labels of cases over many requests that have no case of their own.
 _AGGREGATES = re.compile(r"others|lenient|all-answers")
-
-#: Kinds of text in a stream: a server that handles one of them wrongly usually handles each like that.
-_KIND_OF_TEXT = re.compile(r"\b(?:output_text|reasoning_text|function_call_arguments|custom_tool_call_input)\b")
 
 
 def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
@@ -82,7 +62,7 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     } | shared
     causes |= _of_the_same_member(left, causes) | _of_a_failure_that_follows(left, causes)
     causes |= _with_their_rule(left, causes, {(one.requirement, one.scenario) for one in cases if one.verdict == PASS})
-    _group_same_messages([one for one in left if one.id not in causes], causes)
+    group_same_messages([one for one in left if one.id not in causes], causes)
     causes = with_their_status(broken, causes)
     causes |= with_the_same_exception(broken, causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
@@ -148,8 +128,10 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
 
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
-    """Whether the findings of a cause meet the condition of a row: the same messages, value or member."""
+    """Whether the findings meet the condition of a row: a word, or the same messages, value or member in the cause."""
     if row.alike and not _outcomes(one) <= _outcomes(cause):
+        return False
+    if not all(row.word in each.message for each in one.findings):
         return False
     if row.same_value and not all(any(each.got == known.got for known in cause.findings) for each in one.findings):
         return False
@@ -174,7 +156,7 @@ def _members(one: CaseRecord) -> set[str]:
 
 
 def _facts(one: CaseRecord) -> set[str]:
-    return {_without_location(message) for message in _messages(one)}
+    return {without_location(message) for message in _messages(one)}
 
 
 def _cause_for_client(one: CaseRecord, broken: Sequence[CaseRecord]) -> str:
@@ -207,7 +189,7 @@ def _outcome(message: str) -> str:
         return without_numbers(found[1])
     if found := _OUTCOME.search(message):
         return found[1][:3] + without_numbers(found[1][3:])
-    return _without_location(message)
+    return without_location(message)
 
 
 def _of_the_same_member(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
@@ -259,51 +241,6 @@ def _with_their_rule(
             if not any((rule_of.get(cause), scenario) in passed for scenario in one.found_in):
                 found[one.id] = cause
     return found
-
-
-def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> None:
-    """Group a case all of whose findings were reported before under the one that reported the first of them."""
-    first: dict[str, str] = {}
-    requests = [one for one in roots if one.area != "auth"]  # A lock that breaks is a defect of its own.
-    failing = [one for one in requests if any(_SERVER_ERROR.match(each.message) for each in one.findings)]
-    in_streams = all(name.endswith(".stream") for one in failing for name in one.found_in)
-    most = _MAX_IN_STREAMS if in_streams else _MAX_SEPARATE_SERVER_ERRORS
-    fails_always = len({one.requirement for one in failing}) > most
-    server_error = [each.message for one in failing for each in one.findings if _SERVER_ERROR.match(each.message)]
-    different = {_without_location(_SERVER_ERROR.sub("", message)) for message in server_error}
-    few = len(different) <= _MESSAGES and not in_streams
-    for one in roots:
-        # An unusual conversation is a valid request: that a server fails on it is not a failure on invalid ones.
-        always = fails_always and one.area != "turns"
-        words = [_fact(finding.message, one.area, always, few) for finding in one.findings]
-        if any(_SERVED.match(finding.message) for finding in one.findings):
-            continue  # Of two wrong requests that are served each is a defect of its own.
-        own = [word + _of_a_refusal(one, finding) for word, finding in zip(words, one.findings, strict=True)]
-        if own and all(word in first for word in own):
-            causes[one.id] = first[own[0]]
-        for word in (*words, *own):
-            first.setdefault(word, one.id)
-
-
-def _of_a_refusal(one: CaseRecord, finding: FindingRecord) -> str:
-    """The complete message, where it reports that a request with one special member was refused: its numbers are the
-    server's. A server that counts what is wrong refuses different requests in words that differ only in them."""
-    special = finding.want == 200 and one.area in ("request", "effort", "tools")
-    return f" {finding.message}" if special and _REFUSED_4XX.match(finding.message) else ""
-
-
-def _fact(message: str, area: str, always: bool, few: bool) -> str:
-    """The message without its location; of a server that breaks ``always``, only that it does, and with which
-    words where they are ``few``."""
-    if (server_error := _SERVER_ERROR.match(message)) and (always or area == "auth"):
-        words = _without_location(message[server_error.end() :]) if few else ""
-        return "the lock broke" if area == "auth" else f"broke with {server_error[1]}{words}"
-    return _without_location(message.removeprefix(_INVALID))
-
-
-def _without_location(message: str) -> str:
-    """The message without its location and numbers."""
-    return _KIND_OF_TEXT.sub("text", _MEMBER.sub(r"\1", without_numbers(message)))
 
 
 def _representatives(broken: Sequence[CaseRecord], roots: Mapping[str, str]) -> dict[str, str]:

@@ -72,7 +72,28 @@ _STATUS = re.compile(
 )
 
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
-_NAMED = re.compile(r"([\w ]+): the (?:client|upstream) sent ")
+_NAMED = re.compile(r"([a-z_ ]+): the (?:client|upstream) sent ")
+
+#: The rule about one effort.
+_EFFORT = r"effort\.(\w+)-accepted"
+
+#: The findings about an absent member, with what precedes and follows its name; and how several names are listed.
+_ABSENT = (
+    (re.compile(r"((?:[\w.]+: )?)(/\S+) is missing()$"), "and", "{0}{1} are missing{2}"),
+    (re.compile(r"(.*? has no )(\w+)(; expected null or an object|)$"), "or", "{0}{1}{2}"),
+)
+
+#: Findings of a rule about a proxy that several defects can violate: with each failure of the upstream, form of its
+#: response or end, the proxy may do something else. The groups are what the defect is known by.
+_KINDS = (
+    re.compile(r"the upstream.*?, and (the (?:client|proxy|response|stream) .*)"),
+    re.compile(r"with (the form '[\w-]+')"),
+    re.compile(r"the upstream's response is (\w+).*?, the client's is (\w+)"),
+    re.compile(r"(the client received HTTP .* for a documented request, .*)"),
+)
+
+#: Other defects under one rule that are shown.
+_OTHERS = 2
 
 _ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
@@ -80,7 +101,14 @@ _ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL
 def in_words(cause: Cause) -> str:
     """What is wrong, in one sentence without a full stop, and another status or 5xx that cases of the rule received."""
     first, *others = cause.cases
-    return refused_in_words(first) + _other_outcome(first, others)
+    return refused_in_words(first) + (_other_outcome(first, others) or _other_efforts(cause))
+
+
+def _other_efforts(cause: Cause) -> str:
+    """The other efforts that are refused like that one; empty if there are none."""
+    refused = (re.fullmatch(_EFFORT, line.requirement) for line in cause.consequences)
+    names = dict.fromkeys(one[1] for one in refused if one and re.fullmatch(_EFFORT, cause.rule))
+    return f"; also {', '.join(names)}" if names else ""
 
 
 def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
@@ -92,6 +120,8 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
         names = dict.fromkeys(found[1] for message in messages if (found := _NAMED.match(message)))
         more = [name for name in names if name != named[1]]
         return f"; also {', '.join(more)}" if more else ""
+    if first.area == "proxy":
+        return _other_kinds(first, others)
     if not (shown := _status(first)):
         return ""
     of_many = _OF_MANY.match(first.message)
@@ -100,7 +130,28 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
         if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown and not of_many)):
             words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
             return f"; also HTTP {other[0]}{words} (in {one.findings[0].scenario or one.scenario})"
-    return ""
+    special = dict.fromkeys(filter(None, (_special(one.requirement, one.scenario) for one in (first, *others))))
+    return f"; also {', '.join(list(special)[1:])}" if len(special) > 1 else ""
+
+
+def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
+    """The findings of other cases of a rule about a proxy that another defect shows; empty if there are none."""
+    known, found = {_kind(first)}, ""
+    for one in others:
+        kind = _kind(one)
+        if one.findings and kind and kind not in known and len(known) <= _OTHERS:
+            known.add(kind)
+            message = " ".join(one.message.split())
+            groups = next(match.groups() for pattern in _KINDS if (match := pattern.match(message)))
+            words = groups[0] if len(groups) == 1 else message
+            found += f"; also {shortened(words, _MESSAGE)} (in {one.findings[0].scenario or one.scenario})"
+    return found
+
+
+def _kind(line: CaseRecord) -> tuple[str, ...]:
+    """What the defect of a proxy is known by, without numbers; empty if no other can violate the rule."""
+    message = re.sub(r"\d+", "", " ".join(line.message.split()))
+    return next((match.groups() for pattern in _KINDS if (match := pattern.match(message))), ())
 
 
 def _status(line: CaseRecord) -> tuple[str, str] | None:
@@ -112,7 +163,7 @@ def _status(line: CaseRecord) -> tuple[str, str] | None:
 def refused_in_words(first: CaseRecord) -> str:
     """What a violated case found, in one sentence without a full stop."""
     finding = first.findings[0] if first.findings else FindingRecord(first.why)
-    message = " ".join(finding.message.split())
+    message = _with_other_members(first) or " ".join(finding.message.split())
     if many_alike := _OF_MANY.match(message):
         return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} (in {finding.scenario})"
     answered = _ANSWERED.match(message)
@@ -127,6 +178,17 @@ def refused_in_words(first: CaseRecord) -> str:
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_told(answered[2])}"
+
+
+def _with_other_members(line: CaseRecord) -> str:
+    """The message about an absent member, with the others that are absent in the same response; empty without any."""
+    here = [one.message for one in line.findings if one.scenario == line.findings[0].scenario]
+    for pattern, joined, words in _ABSENT:
+        found = [match for one in here if (match := pattern.match(one))]
+        names = [one[2] for one in found if one.group(1, 3) == found[0].group(1, 3)]
+        if len(names) > 1 and found[0].string == here[0]:
+            return words.format(found[0][1], f"{', '.join(names[:-1])} {joined} {names[-1]}", found[0][3])
+    return ""
 
 
 def _sent(scenario: str) -> str:
@@ -144,15 +206,21 @@ def _subject(rule: str, scenario: str) -> str:
     """What a rule about acceptance is about; empty for other rules."""
     if "=" in scenario and rule.endswith("-accepted"):
         return scenario.removesuffix(".stream")
-    if rule in ("request.input-roles", "request.tools-accepted") and scenario.removesuffix(".stream") in _BY_SCENARIO:
-        return _BY_SCENARIO[scenario.removesuffix(".stream")]
+    if special := _special(rule, scenario):
+        return special
     if rule in _SUBJECTS:
         return _SUBJECTS[rule]
-    if effort := re.fullmatch(r"effort\.(\w+)-accepted", rule):
+    if effort := re.fullmatch(_EFFORT, rule):
         return f'effort "{effort[1]}"'
     if parameter := re.fullmatch(r"request\.(.+)-accepted", rule):
         return scenario.removesuffix(".stream") if "=" in scenario else parameter[1]
     return ""
+
+
+def _special(rule: str, scenario: str) -> str:
+    """What is special about a request of a rule that has many; empty for other rules and requests."""
+    of_many = rule in ("request.input-roles", "request.tools-accepted")
+    return _BY_SCENARIO.get(scenario.removesuffix(".stream"), "") if of_many else ""
 
 
 def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:

@@ -25,6 +25,9 @@ _CREDENTIALS = "auth."
 #: How a stream that reports an error ends, in a message: its failure event, with the server's words.
 STREAM_END = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 
+#: The words of an error that is the body of a response with the status of a success.
+_BODY = re.compile(r"an error body with HTTP 2\d\d: (.*)$", re.DOTALL)
+
 #: The rule that explains errors in each later response, whatever the request is.
 _GONE = "error.endpoint-survives"
 
@@ -49,7 +52,7 @@ _KINDS = (
 #: A 5xx in place of a refusal, and of how many rules about invalid requests it is one defect: then the rule about the
 #: status names it, not that about the request that is the first by chance.
 _BROKEN = re.compile(r"(?:invalid request: )?received HTTP (5\d\d)")
-_RULES_OF_ONE_DEFECT = 5
+_RULES_OF_ONE_DEFECT = 4
 
 
 def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:
@@ -81,7 +84,7 @@ def with_their_status(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -
         groups.setdefault(root_of(one.id, causes), []).append(one)
     found = dict(causes)
     for root, group in groups.items():
-        statuses = _statuses(of[root]) if root in of and of[root].area == "request" else set()
+        statuses = _statuses(of[root]) if root in of and _is_about_an_invalid_request(of[root]) else set()
         alike = [one for one in group if statuses and _statuses(one) == statuses]
         naming = [one for one in alike if one.requirement == "error.real-status"]
         if naming and len({one.requirement for one in alike if one.area == "request"}) >= _RULES_OF_ONE_DEFECT:
@@ -89,6 +92,10 @@ def with_their_status(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -
             found.pop(first, None)
             found[root] = first
     return found
+
+
+def _is_about_an_invalid_request(line: CaseRecord) -> bool:
+    return line.area == "request" and all(finding.want != 200 for finding in line.findings)
 
 
 def _statuses(line: CaseRecord) -> set[str]:
@@ -126,13 +133,20 @@ def root_of(case: str, causes: Mapping[str, str]) -> str:
 
 
 def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord]) -> set[str]:
-    """The scenarios of other streams that end in the same error: the server may refuse these requests."""
-    ends = {end for one in naming for end in _ends(one)}
-    return set[str]().union(*(one.found_in for one in broken if ends and _ends(one) and _ends(one) <= ends))
+    """The scenarios of other responses that end in the same error, or are it: the server may refuse these requests.
+    Other refusals that are such an error without a stream are a kind of their own."""
+    ends = {end for one in naming for end in _ends(one, bodies=True)}
+    found: set[str] = set()
+    for one in broken:
+        own = _ends(one, bodies=one.requirement != naming[0].requirement)
+        if own and own <= ends:
+            found |= one.found_in
+    return found
 
 
-def _ends(line: CaseRecord) -> set[str]:
-    return {end[1] for one in line.findings if (end := STREAM_END.search(one.message))}
+def _ends(line: CaseRecord, bodies: bool) -> set[str]:
+    found = (STREAM_END.search(one.message) or (bodies and _BODY.match(one.message)) for one in line.findings)
+    return {end[1].removeprefix("error: ") for end in found if end}
 
 
 def _ends_so(end: str, line: CaseRecord) -> bool:

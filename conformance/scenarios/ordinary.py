@@ -183,7 +183,7 @@ def _forms() -> list[Scenario]:
         ("output-message", "input-output-message", output, None),
         ("parts", "input-parts", [{"role": "user", "content": parts["content"]}], "input.role-developer"),
         ("developer", "input-roles", [developer, user], "input.role-developer"),
-        ("untyped-message", "untyped-message", [user], "turns.history"),
+        ("untyped-message", "untyped-message", [user], "input.very-long"),
         ("role-system", "input-roles", [system, user], "turns.history"),
         ("role-assistant", "input-roles", [user, {"role": "assistant", "content": "Hello!"}, user], "turns.history"),
         ("string", "input-string", "Say hello.", "text"),

@@ -21,30 +21,33 @@ PROBES = {
     "request.host": "request.string",
     "request.model": "request.string",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
-    "request.texts": "request.hard-text request.white-space request.large "
+    "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "
     "request.parts request.history request.long-history",
-    "request.roles-and-order": "request.history request.late-developer-message request.image "
-    "request.long-history request.system-messages",
+    "request.roles-and-order": "request.everything request.tool-results request.history request.late-developer-message "
+    "request.image request.long-history request.system-messages",
     "request.calls": "request.tool-results request.large-tool-result",
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",
     "request.tools": "request.tools request.many-tools",
-    "request.parameters": "request.lowest-values request.highest-values "
+    "request.strict": "request.many-tools",
+    "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
     "request.effort-low request.json-object request.json-object.stream",
     "request.nothing-added": "request.string request.hard-text",
     "credentials.client-key-kept": "request.string",
     "credentials.upstream-key-sent": "request.string",
-    "credentials.upstream-key-hidden": "request.string failure.500",
+    "credentials.upstream-key-hidden": "request.string failure.500 failure.quoted-key",
     "credentials.refused-without-upstream": "key.wrong",
     "request.undocumented": "request.undocumented",
     "credentials.refused-as-client-error": "key.wrong key.missing",
-    "response.text": "response.text response.text.stream response.equal-deltas response.reasoning",
+    "response.text": "response.text response.text.stream response.equal-deltas response.reasoning "
+    "response.reasoning.stream response.call response.call.stream response.parallel-calls.stream",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
     "response.finish": "response.cut response.text.stream response.long-line",
     "response.usage": "response.reasoning response.text.stream",
-    "response.form": "response.text response.text.stream",
+    "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
+    "silence.middle failure.after.stream",
     "response.not-mixed": "concurrent.streams",
     "streaming.text": "streaming.text",
     "streaming.reasoning": "streaming.reasoning",
@@ -62,8 +65,8 @@ PROBES = {
     "failure.no-address": "failure.reset-before-head",
     "failure.survives": "failure.500 failure.after",
     "failure.no-hang": "failure.cut-in-text.stream",
-    "forms.same-response": "form.crlf form.no-space form.split-lines form.no-done form.http-1.0 form.plain-gzip "
-    "form.call-in-one-chunk",
+    "forms.same-response": "form.cr form.crlf form.no-space form.split-lines form.no-done form.http-1.0 "
+    "form.plain-gzip form.call-in-one-chunk",
     "forms.rare-same-response": "form.cr form.two-data-lines form.interim",
 }
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from conformance.config.target import Misconfigured
 from conformance.emulator import chat
 from conformance.emulator.proxy import FAULTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN, Context, Habit
+from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report, run
 from conformance.proxy.differences import of_requests, same_json
 from conformance.proxy.evaluation import evaluate
-from conformance.proxy.kit import Settings
+from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.process import NotStarted, started
 from conformance.proxy.serving import serving
 from conformance.proxy.texts import first_difference, marked
@@ -317,3 +319,105 @@ def test_requests_without_the_word_of_the_client_are_no_retries_of_one_of_many()
 
     found = problems(evaluate(recorded("chat", replace(CLEAN, sent=split), {"cancel.many"})))
     assert "request.sent-once" not in found
+
+
+def test_an_error_in_an_event_without_a_type_is_named() -> None:
+    habit = FAULTS["untyped-errors"]
+    found = problems(evaluate(recorded("chat", habit, ["failure.400.stream", "failure.cut-in-text.stream"])))
+    assert found["failure.honest"] == (
+        "@failure.400.stream: the upstream responded with 400, and the client received an error in an event without a "
+        "type, and no terminal event"
+    )
+
+
+def test_a_failure_that_a_stream_passes_on_is_no_failure_to_survive() -> None:
+    """A proxy that only streams reports the 503 by the failing event of a stream."""
+    habit = Habit("", "", settings={"begins_at_once": True})
+    recording = recorded("chat", habit, ["failure.once-503", "failure.503.stream"])
+    by_name = {one.probe: one for one in recording.records}
+    once = replace(by_name["failure.once-503"], pairs=by_name["failure.503.stream"].pairs)
+    assert "failure.survives" not in problems(evaluate(replace(recording, records=(once,))))
+
+
+def test_a_message_without_its_text_is_not_a_missing_message() -> None:
+    turns = [user("One."), {"role": "assistant", "content": "Two."}, user("Three.")]
+    sent = conversation.of_responses({"input": turns})
+    received = conversation.of_chat({"messages": [turns[0], {"role": "assistant", "content": ""}, turns[2]]})
+    (found,) = of_requests(sent, received, False)
+    assert (found.rule, found.message.partition(",")[0]) == (
+        "request.texts", "assistant turn 2: the client sent 4 characters",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "form"),
+    [
+        ("One.", "a string"),
+        ([{"role": "user", "content": "One."}], "messages without a type"),
+        ([{"type": "message", "role": "user", "content": []}], "items with a type"),
+    ],
+)
+def test_the_form_of_an_input_that_does_not_arrive_is_named(given: Any, form: str) -> None:
+    assert conversation.form_of_input({"input": given}) == form
+
+
+def test_the_upstream_closes_the_connections_that_a_proxy_keeps() -> None:
+    """Else it sends the first requests of the run to the upstream of the recording, not to the built-in endpoint."""
+    settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+    with run.open_upstream(settings, 0, Clock()) as upstream:
+        kept = HTTPConnection(upstream.authority, timeout=5)
+        kept.request("GET", "/v1/models")
+        assert kept.getresponse().read()
+    assert kept.sock.recv(1) == b""
+    kept.close()
+
+
+def test_a_proxy_that_passes_keys_through_has_an_upstream_with_the_key_of_the_client() -> None:
+    settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY, passes_key=True)
+    with ReferenceProxy("http://127.0.0.1:1/v1", "responses", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        port = free_port()
+        with serving(replace(settings, endpoint=proxy.url), port, None, "2026-06-24", [], [], 5.0):
+            body = json.dumps({"model": "m", "input": "Say hello.", "reasoning": {"effort": "none"}})
+            statuses = {}
+            for key in (CLIENT_KEY, UPSTREAM_KEY):
+                connection = HTTPConnection("127.0.0.1", port, timeout=5)
+                connection.request("POST", "/v1/responses", body, {"api-key": key, "Content-Type": "application/json"})
+                statuses[key] = connection.getresponse().status
+                connection.close()
+    assert statuses == {CLIENT_KEY: 200, UPSTREAM_KEY: 401}
+
+
+def test_a_message_can_be_divided_between_a_text_and_an_image() -> None:
+    url = "data:image/png;base64,AAAA"
+    parts = [{"type": "input_text", "text": "One."}, {"type": "input_image", "image_url": url}]
+    image = {"type": "image_url", "image_url": {"url": url}}
+    assert differences({"input": [user(parts)]}, {"messages": [user("One."), user([image])]}) == []
+    assert differences({"input": [user(parts)]}, {"messages": [user([image]), user("One.")]}) == [
+        "request.roles-and-order"
+    ]
+
+
+def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None:
+    habit = Habit("", "", settings={"begins_at_once": True})
+    recording = recorded("chat", habit, ["failure.400.stream", "request.string.stream"])
+    by_name = {one.probe: one for one in recording.records}
+    failed = replace(by_name["failure.400.stream"].pairs[0], upstream=())
+    record = replace(by_name["request.string.stream"], pairs=(failed,))
+    found = problems(evaluate(replace(recording, records=(record,))))
+    assert found["request.served"].startswith(
+        "@request.string.stream: the client received HTTP 200 and a failure for a documented request, before the upstr"
+    )
+    assert "request.reaches-upstream" not in found
+
+
+@pytest.mark.parametrize(("chunk", "rule"), [(b"data: {}\n\n", "?response.form"), (b": ping\n\n", "response.form")])
+def test_a_slow_stream_does_not_hang(chunk: bytes, rule: str) -> None:
+    """The client stops waiting for a stream whose events still arrive, and for one with comments alone."""
+    recording = recorded("responses", CLEAN, ["response.text.stream"])
+    (record,) = recording.records
+    leg = record.pairs[0].client
+    late = leg.ended_at + 5000
+    chunks = (leg.chunks[0], Chunk(late, chunk))
+    slow = replace(record.pairs[0], client=replace(leg, ended="time-out", ended_at=late, chunks=chunks))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(slow,)),))))
+    assert [one for one in found if one.endswith("response.form")] == [rule]

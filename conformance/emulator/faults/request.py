@@ -149,6 +149,9 @@ FAULTS = [
           "turns.history-accepted", validate=refuse(role("assistant"), "input[0].role")),
     fault("request.untyped-message-refused", "Refuses messages without type.", "request.untyped-message",
           validate=refuse(lambda body: any("type" not in one for one in input_items(body)), "input[0].type")),
+    fault("request.untyped-messages-dropped", "Ignores messages without type; without other input the status is 500.",
+          "request.untyped-message", validate=crash(lambda body: bool(input_items(body)) and not any(
+              "type" in one for one in input_items(body)) and not body.get("instructions"))),
     fault("request.typed-message-refused", "Refuses items of type message.", "request.input-messages",
           validate=refuse(lambda body: any(
               one.get("type") == "message" for one in input_items(body)), "input[0].type")),

@@ -10,6 +10,7 @@ from typing import Any
 from ..event_edits import (
     change,
     cut,
+    drop,
     drop_one,
     events,
     is_a,
@@ -137,6 +138,11 @@ def early_content(_: Context, stream: list[Dict]) -> list[Dict]:
     return stream
 
 
+def whole_calls(ctx: Context, stream: list[Dict]) -> list[Dict]:
+    """Sends complete items in output_item.added of a stream with calls, and no deltas of the calls."""
+    return drop(CALL)(ctx, early_content(ctx, stream)) if any(is_a(event, CALL) for event in stream) else stream
+
+
 def message_only(one: Dict) -> None:
     one["output"] = [item for item in one["output"] if item["type"] != "reasoning"]
 
@@ -234,6 +240,8 @@ FAULTS = [
     fault("sum.item-added-with-arguments", "Sends the start of the arguments in output_item.added.", EMPTY,
           events=early_arguments),
     fault("sum.item-added-whole", "Sends complete items in output_item.added.", EMPTY, events=early_content),
+    fault("sum.calls-added-whole", "Sends complete calls in output_item.added, and no deltas of them.", RULES[CALL],
+          events=whole_calls),
     fault("sum.plain-without-thoughts", "Sends reasoning items only in streams.", "sum.plain-same-shape",
           plan=unthinking_plain),
     fault("sum.plain-in-two-messages", "Sends two messages instead of one in plain responses.", "sum.plain-same-shape",

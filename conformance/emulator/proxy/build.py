@@ -38,6 +38,10 @@ class Builder:
     def finished(self) -> bool:
         return bool(self._finish)
 
+    def limit(self, reached: bool) -> None:
+        """Reports that the limit of tokens was reached, if it was."""
+        self._finish = "length" if reached else self._finish
+
     def begin(self) -> Iterator[Dict]:
         """The first two events."""
         for kind in ("created", "in_progress"):
@@ -146,10 +150,12 @@ class Builder:
 
 
 class Frames:
-    """Reads an event stream, as the WHATWG's grammar defines it. `reader` selects the mistakes of a parser."""
+    """Reads an event stream, as the WHATWG's grammar defines it. `reader` selects the mistakes of a parser,
+    and `memory` what several share."""
 
-    def __init__(self, reader: str = "standard") -> None:
+    def __init__(self, reader: str = "standard", memory: Dict | None = None) -> None:
         self._reader = reader
+        self._memory = {} if memory is None else memory
         self._rest = b""
         self._data: list[str] = []
         self._first = True
@@ -162,6 +168,8 @@ class Frames:
         if self._first and data:
             self._first = False
             data = data.removeprefix(b"\xef\xbb\xbf") if self._reader == "standard" else data
+        if self._reader == "shared":
+            self._rest = self._memory.pop("rest", b"")
         self._rest += data
         for line in self._lines(not data):
             if line:
@@ -188,6 +196,7 @@ class Frames:
                 ends = [at for at in ends if self._rest[at : at + 1] == b"\n"]
             at = min(ends, default=-1)
             if at < 0 or (self._rest[at:] == b"\r" and not last):
+                self._memory["rest"] = self._rest
                 return
             size = 2 if self._rest[at : at + 2] == b"\r\n" else 1
             line, self._rest = self._rest[:at], self._rest[at + size :]

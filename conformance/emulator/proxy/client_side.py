@@ -118,18 +118,24 @@ class ClientSide(BaseHTTPRequestHandler):
         self._chunk(f"event: {event['type']}\ndata: {to_json(event)}\n\n".encode())
 
     def _chunk(self, data: bytes) -> None:
-        whole = self.server.settings.delimits_by_close
-        self.wfile.write(data if whole else b"%x\r\n%s\r\n" % (len(data), data))
+        settings = self.server.settings
+        size = len(data.decode("utf-8", "ignore")) if settings.framing == "characters" else len(data)
+        self.wfile.write(data if settings.delimits_by_close else b"%x\r\n%s\r\n" % (size, data))
 
     def _finish(self) -> None:
         self._begin()
-        if not self.server.settings.delimits_by_close:
+        if self.server.settings.framing == "endless":
+            self.close_connection = True
+        elif not self.server.settings.delimits_by_close:
             self.wfile.write(b"0\r\n\r\n")
 
     # -- plain responses -------------------------------------------------------------------------------------------
 
     def _send_error(self, failure: Failure) -> None:
         self._begin()
+        if self.server.settings.untyped_errors:
+            self._chunk(f"data: {to_json({'error': {'message': failure.message, 'code': None}})}\n\n".encode())
+            return
         error = {"code": "server_error", "message": failure.message, "param": None}
         self._send({"type": "error", "sequence_number": self._number, **error})
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..shapes import Dict
-from .changes import failing, final, messages, texts, tools, without
+from .changes import calls, failing, final, messages, texts, tools, without
 from .habit import Context, Failure
 
 
@@ -131,6 +131,46 @@ def _reasoning_in_text(body: Dict) -> Dict:
     return {**body, "output": [first, *kept[1:]], "output_text": text}
 
 
+def _fewer_events(ctx: Context, event: Dict) -> list[Dict]:
+    """Without each seventh event of all streams, except for those that end one."""
+    with ctx.lock:
+        ctx.memory["events"] = count = ctx.memory.get("events", 0) + 1
+    return [] if count % 7 == 0 and "response" not in event else [event]
+
+
+def _more_events(ctx: Context, event: Dict) -> list[Dict]:
+    with ctx.lock:
+        ctx.memory["events"] = count = ctx.memory.get("events", 0) + 1
+    return [event, dict(event)] if count % 7 == 0 else [event]
+
+
+def _busy(ctx: Context, event: Dict) -> list[Dict]:
+    with ctx.lock:
+        running = ctx.memory.setdefault("running", set())
+        if event.get("type") == "response.created":
+            running.add(id(ctx))
+        if len(running) > 4 and event.get("type") == "response.created":
+            raise Failure(502, "too many streams")
+        if event.get("type") == "response.completed":
+            running.discard(id(ctx))
+    return [event]
+
+
+def _parsed(call: Dict) -> Dict:
+    try:
+        return {**call, "arguments": json.loads(call["arguments"])}
+    except ValueError:
+        return call
+
+
+def _last_call(items: list[Dict]) -> list[Dict]:
+    return [{**one, "tool_calls": one["tool_calls"][-1:]} if one.get("tool_calls") else one for one in items]
+
+
+def _required(ctx: Context, body: Dict) -> Dict:
+    return {**body, "tool_choice": "required"} if body.get("tools") else body
+
+
 def _two_framings(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
     """A Content-Length for a chunked response."""
     return {**headers, "Content-Length": "10"} if "Transfer-Encoding" in headers else headers
@@ -180,11 +220,35 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
     ("drops-equal-deltas", "Leaves out a delta that equals the one before.", "response.text",
      {"events": _no_equal_delta}),
+    ("empty-output", "Sends every Response without output.", "response.text",
+     final(lambda body: {**body, "output": [], "output_text": ""})),
+    ("last-items-alone", "Keeps only the last two messages.", "request.roles-and-order",
+     {"sent": messages(lambda items: items[-2:])}),
+    ("strips-all-texts", "Strips white space at both ends of all texts.", "request.texts", {"sent": texts(str.strip)}),
+    ("requires-tools", "Sends tool_choice required with tools.", "request.parameters", {"sent": _required}),
+    ("sizes-in-characters", "States the sizes of chunks in characters.", "response.form",
+     {"settings": {"framing": "characters"}}),
+    ("no-last-chunk", "Closes the connection in place of the last chunk.", "response.form",
+     {"settings": {"framing": "endless"}}),
+    ("shares-lines", "Joins the rest of a line with the next bytes of any stream.", "response.not-mixed",
+     {"settings": {"reader": "shared", "skips_invalid": True}}),
+    ("fails-when-busy", "Fails if more than four streams are open.", "response.not-mixed", {"events": _busy}),
+    ("drops-strict", "Leaves out strict of tools.", "request.strict",
+     {"sent": tools(lambda one: {name: value for name, value in one.items() if name != "strict"})}),
+    ("strict-tools", "Makes every tool strict.", "request.tools", {"sent": tools(lambda one: {**one, "strict": True})}),
     ("plain-for-streams", "Requests a plain response for a stream, and divides it.", "streaming.text",
      {"sent": without("stream", "stream_options")}),
     ("retry-at-once", "Sends Retry-After: 0 for every 429.", "failure.retry-after", {"failure": _no_wait}),
     ("error-bodies-are-200", "Sends the body of an error unchanged, with status 200.", "failure.honest",
      {"failure": failing(_body_alone)}),
+    ("untyped-errors", "Reports an error in a stream by an event without a type.", "failure.honest",
+     {"settings": {"begins_at_once": True, "heartbeat": True, "untyped_errors": True}}),
+    ("limits-broken-streams", "Reports an interrupted stream as one that reached the limit of tokens.",
+     "failure.honest", {"settings": {"limits": True}}),
+    ("passes-on-keys", "Passes on an error of the upstream with the key in its message.",
+     "credentials.upstream-key-hidden", {"settings": {"hides_key": False}}),
+    ("arguments-as-json", "Sends arguments as JSON in place of a string.", "response.calls",
+     final(calls(_parsed), stream=False)),
     ("completes-empty-streams", "Reports a stream without events as completed.", "failure.honest",
      {"settings": {"completes_empty": True}}),
     ("skips-invalid-events", "Ignores events that are not JSON.", "failure.honest",
@@ -203,9 +267,13 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("no-empty-parameters", "Leaves out the parameters of a function without parameters.", "request.dialect",
      {"sent": tools(_filled)}),
+    ("loses-events", "Leaves out each seventh event.", "response.text", {"events": _fewer_events}),
+    ("repeats-events", "Sends each seventh event twice.", "response.text", {"events": _more_events}),
 )  # fmt: skip
 
 FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("one-call-a-message", "Sends parallel calls in messages of their own.", "request.dialect",
      {"sent": messages(_one_call_a_message)}),
+    ("last-call-alone", "Keeps only the last of parallel calls of the input.", "request.calls",
+     {"sent": messages(_last_call)}),
 )  # fmt: skip

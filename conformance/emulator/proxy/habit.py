@@ -75,17 +75,19 @@ class Settings:
     broken stream ends without a terminal event. `aborts`: the connection is closed instead. `hangs`: it is kept open.
     `caches` responses by body. `checks_key_late`: after the upstream's response. `one_at_a_time`: requests wait for
     each other. `accepts_gzip`, `reader`: the mistakes of a parser (`lf`: only line feeds; `text`: splits like
-    `str.splitlines`; `chunks`: one event for each read; `limit`: lines to 64 KiB). `stops_after` a failure of the
-    upstream (`failure`) or a disconnected client (`cancel`): all later requests are refused. `watches`: a
-    disconnected client is noticed while the upstream is silent, with `look` seconds between two looks;
-    `watches_streams_alone`: only in streams. `completes_empty`: a stream without an event is completed.
-    `skips_invalid`: events that are not JSON are ignored. `needs_http_11`: a response with HTTP/1.0 is refused.
-    `takes_interim`: a 103 is taken for the final response. `ends_alike`: a stream ends without a terminal event if
-    the upstream ended it so. `header_limit`: the bytes of headers above which the response of the upstream is a
-    failure (0: none). `key_status` refuses a key. `passes_cut`: a plain body that was cut is passed on as complete.
-    `slots` (0: any number) that requests take, and that a disconnected client does not give back.
+    `str.splitlines`; `chunks`: one event for each read; `limit`: lines to 64 KiB; `shared`: all streams share the
+    rest of a line). `stops_after` a failure of the upstream (`failure`, or without a response `failure: silent`) or a
+    disconnected client (`cancel`): all later requests are refused. `framing` of chunks: their sizes in `characters`,
+    or `endless`, without a last one. `watches`: a disconnected client is noticed while the upstream is silent, with
+    `look` seconds between two looks; `watches_streams_alone`: only in streams. `completes_empty`: a stream without an
+    event is completed. `skips_invalid`: events that are not JSON are ignored. `needs_http_11`: a response with
+    HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response. `ends_alike`: a stream ends without a
+    terminal event if the upstream ended it so. `header_limit`: the bytes of headers above which the response of the
+    upstream is a failure (0: none). `key_status` refuses a key. `passes_cut`: a plain body that was cut is passed on
+    as complete. `slots` (0: any number) that requests take, and that a disconnected client does not give back.
     `delimits_by_close`: a stream ends with its connection. `calls_a_chunk`: the tool calls that are read of one chunk
-    (None: all)."""
+    (None: all). `untyped_errors`: the event of an error in a stream is its object, without a type. `hides_key`: the
+    upstream's key is removed from its messages. `limits`: a broken stream is incomplete."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -105,6 +107,7 @@ class Settings:
     accepts_gzip: bool = False
     reader: str = "standard"
     stops_after: str = ""
+    framing: str = ""
     begins_at_once: bool = False
     always_streams: bool = False
     sends_twice: bool = False
@@ -124,6 +127,9 @@ class Settings:
     slots: int = 0
     delimits_by_close: bool = False
     calls_a_chunk: int | None = None
+    untyped_errors: bool = False
+    hides_key: bool = True
+    limits: bool = False
 
 
 CLEAN = Habit("clean", "Changes nothing.")

@@ -29,7 +29,7 @@ def _objects(handler: Any, settings: Settings, response: http.client.HTTPRespons
     if "event-stream" not in (response.getheader("Content-Type") or "").lower():
         response.read()
         raise Failure(502, "the upstream sent no event stream", (("broken", "1"),))
-    frames = Frames(settings.reader)
+    frames = Frames(settings.reader, handler.server.memory if settings.reader == "shared" else None)
     try:
         for data in itertools.chain(handler._read(response), (b"",)):
             for one in frames.feed(data):
@@ -62,8 +62,9 @@ def _chat(handler: Any, settings: Settings, response: http.client.HTTPResponse) 
         elif not builder.finished or (settings.needs_done and not done):
             raise Failure(502, "the upstream interrupted its response", (("broken", "1"),))
     except Failure:
-        if not settings.completes or not begun:
+        if not (settings.completes or settings.limits) or not begun:
             raise
+        builder.limit(settings.limits)
     yield from builder.end()
 
 
@@ -82,9 +83,11 @@ def _responses(handler: Any, settings: Settings, response: http.client.HTTPRespo
         elif not ended and not (settings.ends_alike and last):
             raise Failure(502, "the upstream interrupted its response", (("broken", "1"),))
     except Failure:
-        if not settings.completes or not last:
+        if not (settings.completes or settings.limits) or not last:
             raise
-        yield {"type": "response.completed", "response": {**last, "status": "completed"}}
+        status = "incomplete" if settings.limits else "completed"
+        reason = {"incomplete_details": {"reason": "max_output_tokens"}} if settings.limits else {}
+        yield {"type": f"response.{status}", "response": {**last, "status": status, **reason}}
 
 
 def _buffered(made: Iterator[Dict], settings: Settings) -> Iterator[Dict]:

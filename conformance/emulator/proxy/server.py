@@ -71,7 +71,7 @@ class _Handler(ClientSide):
             with turn, self.server.slot():
                 self._serve(settings)
         except Failure as failure:
-            self.server.stopped |= settings.stops_after == "failure" and failure.status >= 500
+            self.server.stopped |= settings.stops_after in ("failure", "failure: silent") and failure.status >= 500
             self._fail(failure)
         except (_Gone, OSError):
             self.server.stopped |= settings.stops_after == "cancel"
@@ -84,6 +84,7 @@ class _Handler(ClientSide):
         if settings.read_limit and len(raw) > settings.read_limit:
             raise Failure(413, "the body is too large")
         if self.server.stopped:
+            time.sleep(60 * (settings.stops_after == "failure: silent"))
             raise Failure(503, "the proxy has stopped")
         if not self.path.partition("?")[0].endswith("/responses"):
             raise Failure(404, "there is no such endpoint")
@@ -136,7 +137,7 @@ class _Handler(ClientSide):
                 if not allowed:
                     raise Failure(401, "invalid key")
                 if response.status != 200:
-                    self._refused(response)
+                    self._refused(settings, response)
                 if settings.sends_twice and not self.ctx.stream:
                     with contextlib.suppress(http.client.HTTPException):
                         self._open(settings, data)[1].read()
@@ -182,7 +183,7 @@ class _Handler(ClientSide):
                 raise _Gone from None
             raise Failure(502, "no response from the upstream") from None
 
-    def _refused(self, response: http.client.HTTPResponse) -> None:
+    def _refused(self, settings: Settings, response: http.client.HTTPResponse) -> None:
         """Raise the failure for an error status of the upstream."""
         text = response.read().decode("utf-8", "replace")
         try:
@@ -191,7 +192,8 @@ class _Handler(ClientSide):
             message = phrase(response.status)
         kept = [(name, value) for name, value in response.getheaders() if name.lower() == "retry-after"]
         status = response.status if response.status in _PASSED_ON else 502
-        raise Failure(status, str(message), tuple(kept), upstream=response.status)
+        hidden = self.server.keys["upstream"] if settings.hides_key else "\0"
+        raise Failure(status, str(message).replace(hidden, "(hidden)"), tuple(kept), upstream=response.status)
 
     def _read(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         """The reads of a body, decoded; `Failure` if it is interrupted."""
@@ -299,9 +301,9 @@ class _Handler(ClientSide):
 
         def look() -> None:
             poll = select.poll()
-            poll.register(self.connection, select.POLLIN)
-            while not over.wait(settings.look):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # The connection was closed.
+                poll.register(self.connection, select.POLLIN)
+                while not over.wait(settings.look):
                     if poll.poll(0) and not self.connection.recv(1, socket.MSG_PEEK):
                         self._over = True
                         upstream.shutdown(socket.SHUT_RDWR)

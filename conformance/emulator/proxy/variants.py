@@ -10,6 +10,7 @@ from .changes import (
     final,
     given,
     statuses,
+    tools,
 )
 from .habit import Context, Failure, Habit
 
@@ -37,6 +38,15 @@ def _parts(ctx: Context, body: Dict) -> Dict:
         if isinstance(one["content"], str) and one["role"] in ("user", "system"):
             one["content"] = [{"type": "text", "text": one["content"]}]
     return body
+
+
+def _divided(ctx: Context, body: Dict) -> Dict:
+    """A message of the user for each part, whose content is a string if the part is a text."""
+    divided = []
+    for one in body["messages"]:
+        parts = one["content"] if one["role"] == "user" and isinstance(one["content"], list) else []
+        divided += [{**one, "content": part.get("text") or [part]} for part in parts] or [one]
+    return {**body, "messages": divided}
 
 
 def _max_tokens(ctx: Context, body: Dict) -> Dict:
@@ -87,10 +97,13 @@ VARIANTS = {
         _variant("developer-role", "System texts can be sent with the role developer.", "chat", sent=_developer),
         _variant("joined-system", "System texts can be joined in one message.", "chat", sent=_joined),
         _variant("content-parts", "A content can be a string or parts.", "chat", sent=_parts),
+        _variant("divided-messages", "A message of several parts can be several messages.", "chat", sent=_divided),
         _variant("max-tokens", "max_tokens is the older name of max_completion_tokens.", "chat", sent=_max_tokens),
         _variant("thinking-switch", "The effort can be sent as a switch.", "chat", sent=_thinking),
         _variant("stated-defaults", "A default can be stated.",
                  sent=given(temperature=1.0, top_p=0.95, user="gateway", tool_choice="auto")),
+        _variant("stated-strict", "A tool can be sent as not strict, or strict, if the client sends no value.",
+                 sent=tools(lambda one: {"strict": len(one["name"]) % 2 == 0, **one})),
         _variant("input-as-messages", "A string input can be sent as a message.", "responses", sent=_input_messages),
         _variant("own-ids", "A proxy can give responses its own ids.", **final(_own_response_id, stream=False)),
         _variant("own-headers", "A proxy can add headers.",

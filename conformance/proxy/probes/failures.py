@@ -38,6 +38,18 @@ def _refusing(status: int, dialect: str, stream: bool) -> Probe:
     return _probe(f"failure.{status}", stream, lambda one, streams: answer, {"status": status})
 
 
+def _quoting_key(stream: bool) -> Probe:
+    """An error whose message quotes the key that the upstream received, as some services do."""
+
+    def run(kit: Kit) -> None:
+        settings, canary = kit.settings, kit.new_canary()
+        key = settings.client_key if settings.passes_key else settings.upstream_key
+        answer = failure(401, kit.dialect, f"the API key {key} has no access to this model")
+        kit.send(Ask(canary, {**asked(canary), "stream": stream}, Script(plan(canary), answer=lambda *_: answer)))
+
+    return Probe(f"failure.quoted-key{'.stream' * stream}", run, FAILURE, {"status": 401, "stream": stream})
+
+
 Change = Callable[[Answer, bool], Answer]
 
 
@@ -157,6 +169,7 @@ def _after(name: str, more: dict[str, Any]) -> Probe:
 def probes(dialect: str) -> list[Probe]:
     """The probes of a dialect, and at the end an ordinary request."""
     made = [_refusing(status, dialect, stream) for status in STATUSES for stream in (False, True)]
+    made += [_quoting_key(stream) for stream in (False, True)]
     unreadable: dict[str, Change] = {
         "invalid-json": _body("application/json", b'{"id": "x", "choices": [{"mess'),
         "html": _body("text/html; charset=utf-8", _HTML),

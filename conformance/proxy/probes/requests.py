@@ -152,12 +152,13 @@ def _long_history() -> list[dict[str, Any]]:
 
 
 def _many_tools() -> list[dict[str, Any]]:
-    """More tools than a proxy should cut."""
-    parameters = {"type": "object", "properties": {"at": {"type": "string"}}}
-    return [
-        {"type": "function", "name": f"tool_{at}", "description": f"Tool {at}.", "parameters": parameters}
-        for at in range(40)
-    ]
+    """More tools than a proxy should cut: strict, not strict, and without a value."""
+    parameters = {
+        "type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"], "additionalProperties": False,
+    }  # fmt: skip
+    tool = {"type": "function", "parameters": parameters}
+    strict: tuple[dict[str, Any], ...] = ({"strict": True}, {"strict": False}, {})
+    return [{**tool, "name": f"tool_{at}", "description": f"Tool {at}.", **strict[at % 3]} for at in range(40)]
 
 
 def _repeated(name: str, stream: bool) -> Probe:

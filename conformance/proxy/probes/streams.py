@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,16 +9,12 @@ from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Ask, Kit, plan, with_text
+from conformance.proxy.probes.concurrent import TOGETHER, together
+from conformance.proxy.probes.deltas import PARTS, divide, words
 from conformance.proxy.probes.probe import Probe, asked, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.records import Pair
-from conformance.proxy.script import Answer, Objects, Script, Step
-
-#: Deltas of the probes whose deltas wait.
-_PARTS = 6
-
-#: Concurrent requests.
-TOGETHER = 8
+from conformance.proxy.script import Script, Step
 
 #: Events after which a client cancels, and the seconds between the events of the upstream after that.
 _CANCEL_AFTER, _DRIP = 3, 0.05
@@ -32,55 +25,11 @@ _MANY = 104
 #: Attempts of the request after them.
 _ATTEMPTS = 3
 
+#: Probes that wait at the same time, for a proxy that serves one request after the other.
+_WAITING = 7
+
 #: Seconds by which the silence after a disconnect is longer than the time for the proxy to close its connection.
 _MARGIN = 2.0
-
-
-def words(canary: str, count: int = _PARTS) -> list[str]:
-    """Words that occur once each, each with a space after it, so that a proxy can pass on words."""
-    return [f"{canary}n{at} " for at in range(count)]
-
-
-def _divide(objects: Objects, kind: str, dialect: str, parts: Sequence[str]) -> Objects:
-    """The stream with these deltas of one kind, instead of those that it has."""
-    made: Objects = []
-    done = False
-    for one in objects:
-        if _delta(one, kind, dialect) is None:
-            made.append(one)
-        elif not done:
-            done = True
-            made += [_with_delta(one, kind, dialect, part) for part in parts]
-    return made
-
-
-_CHAT_MEMBER = {"text": "content", "reasoning": "reasoning_content"}
-_TYPES = {
-    "text": "response.output_text.delta",
-    "reasoning": "response.reasoning_text.delta",
-    "arguments": "response.function_call_arguments.delta",
-}
-
-
-def _delta(one: dict[str, Any], kind: str, dialect: str) -> str | None:
-    if dialect == "responses":
-        return str(one["delta"]) if one["type"] == _TYPES[kind] else None
-    delta = one["choices"][0]["delta"] if one["choices"] else {}
-    if kind == "arguments":
-        calls = delta.get("tool_calls")
-        return str(calls[0]["function"]["arguments"]) if calls and "id" not in calls[0] else None
-    return delta.get(_CHAT_MEMBER[kind]) or None
-
-
-def _with_delta(one: dict[str, Any], kind: str, dialect: str, part: str) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(json.dumps(one))
-    if dialect == "responses":
-        made["delta"] = part
-    elif kind == "arguments":
-        made["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] = part
-    else:
-        made["choices"][0]["delta"][_CHAT_MEMBER[kind]] = part
-    return made
 
 
 def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float = 0.0) -> Callable[[Plan], Script]:
@@ -96,9 +45,7 @@ def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float 
             after = found[0].strip() if len(found) == 1 else ""
         return made
 
-    return lambda made: Script(
-        made, events=lambda objects, dialect: _divide(objects, kind, dialect, parts), steps=steps
-    )
+    return lambda made: Script(made, events=lambda objects, dialect: divide(objects, kind, dialect, parts), steps=steps)
 
 
 def _hold_text(canary: str) -> tuple[Plan, Script]:
@@ -114,7 +61,7 @@ def _hold_reasoning(canary: str) -> tuple[Plan, Script]:
 
 
 def _hold_arguments(canary: str) -> tuple[Plan, Script]:
-    markers = [f"{canary}n{at}" for at in range(_PARTS)]
+    markers = [f"{canary}n{at}" for at in range(PARTS)]
     parts = ['{"zone":"', *[f"{one} " for one in markers], '"}']
     made = plan(canary, calls=[("planTrip", "".join(parts))])
     return made, _held("arguments", parts, markers)(made)
@@ -129,38 +76,6 @@ def _holding(kind: str, make: Callable[[str], tuple[Plan, Script]], tools: bool 
     return Probe(f"streaming.{kind}", run, ("streaming", "response"), {"held": kind})
 
 
-def _together(kit: Kit) -> None:
-    """Concurrent streams, each with an event only after all others have the one before."""
-    canaries = [kit.new_canary() for _ in range(TOGETHER)]
-    gate = _Gate(len(canaries))
-    asks = []
-    for canary in canaries:
-        parts = words(canary)
-        made = plan(canary, "".join(parts))
-        asks.append(Ask(canary, {**asked(canary), "stream": True}, gate.script(made, parts)))
-    kit.send_together(asks)
-
-
-class _Gate:
-    """Interleaves streams: each step of a stream begins when every stream has reached it, or after a second."""
-
-    def __init__(self, count: int) -> None:
-        self._barriers = threading.Barrier(count)
-
-    def script(self, made: Plan, parts: Sequence[str]) -> Script:
-        def answer(one: Answer, streams: bool) -> Answer:
-            with contextlib.suppress(threading.BrokenBarrierError):
-                self._barriers.wait(1.0)
-            return one
-
-        def steps(frames: Sequence[bytes]) -> list[Step]:
-            return [Step(frame, pause=0.002) for frame in frames]
-
-        return Script(
-            made, events=lambda objects, dialect: _divide(objects, "text", dialect, parts), steps=steps, answer=answer
-        )
-
-
 def _cancelled(kit: Kit) -> Ask:
     """A request whose client disconnects after some events of a stream without end."""
     canary = kit.new_canary()
@@ -173,7 +88,7 @@ def _cancelled(kit: Kit) -> Ask:
 
     made = plan(canary, "".join([*parts, *more]))
     script = Script(
-        made, events=lambda objects, dialect: _divide(objects, "text", dialect, [*parts, *more]), steps=steps
+        made, events=lambda objects, dialect: divide(objects, "text", dialect, [*parts, *more]), steps=steps
     )
     last = parts[-1].strip()
     body = {**asked(canary), "stream": True}
@@ -224,7 +139,7 @@ def _cancel_in_silence(kit: Kit) -> None:
 
     script = Script(
         plan(canary, "".join(parts)),
-        events=lambda objects, dialect: _divide(objects, "text", dialect, parts),
+        events=lambda objects, dialect: divide(objects, "text", dialect, parts),
         steps=steps,
     )
     body = {**asked(canary), "stream": True}
@@ -251,7 +166,7 @@ def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], st
         script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
         if not stream:
             script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
-        limit = kit.settings.limit + 10 * seconds
+        limit = kit.settings.limit / 2 + _WAITING * seconds
         kit.send(Ask(canary, asked(canary) | ({"stream": True} if stream else {}), script, limit=limit))
 
     return Probe(f"silence.{name}", run, ("silence",), {"stream": stream}, waits=True)
@@ -276,7 +191,7 @@ PROBES: list[Probe] = [
     _holding("text", _hold_text),
     _holding("reasoning", _hold_reasoning),
     _holding("arguments", _hold_arguments, tools=True),
-    Probe("concurrent.streams", _together, ("concurrent",), {"together": True}),
+    Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), asked),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),

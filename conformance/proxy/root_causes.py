@@ -1,0 +1,216 @@
+"""The root cause of each violation of a proxy, so that one defect is reported once.
+
+Of several violations the root cause is the one nearest to the request, or to the byte where the defect began. A rule
+follows from another one by :data:`_FOLLOWS`, by the same difference of texts, by the same group, or by a fact about the
+bytes (:mod:`conformance.proxy.symptoms`): then all its violations must be in probes that show the fact, as else it has
+another cause too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from conformance.judge.verdict import FAIL, PASS
+from conformance.proxy import checks_response
+from conformance.proxy.records import Record, Recording
+from conformance.proxy.rules import AREA, Finding
+from conformance.proxy.symptoms import symptoms
+from conformance.proxy.texts import first_difference
+from conformance.results.records import CaseRecord
+
+#: The record and the first finding of each case that has one.
+Places = Mapping[str, tuple[Record, Finding]]
+
+#: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
+_TEXTS = (
+    "request.reaches-upstream", "request.texts", "request.system-texts", "request.media", "request.calls",
+    "request.tools", "request.parameters", "request.nothing-added", "response.text", "response.reasoning",
+    "response.calls",
+)  # fmt: skip
+
+#: Rules whose violations follow from that of another one, by that rule.
+_FOLLOWS = {
+    "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
+    "proxy.request.served": ("http.body-is-utf8-json",),
+    "proxy.request.sent-once": ("proxy.request.no-useless-retry",),
+    "proxy.request.model": ("response.model-echoed",),
+    "proxy.request.calls": ("proxy.response.call-ids",),
+    "proxy.request.dialect": ("proxy.response.call-ids",),
+    "proxy.response.form": ("http.stream-content-type", "http.json-content-type", "sse.plain-stays-plain"),
+    "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
+    "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),
+    "proxy.response.call-ids": ("identity.call-id", "sum.final-output"),
+}
+
+#: Rules that follow from another one in the same exchange, by that rule: if each violation of them is in a probe that
+#: violates it.
+_FOLLOWS_IN_PROBE = {
+    "proxy.request.sent-once": ("proxy.failure.honest", "proxy.cancel.closed-in-silence"),
+    "proxy.request.calls": ("proxy.request.dialect",),
+    "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
+}
+
+#: Areas whose violations in a stream show that events are missing.
+_EVENTS = ("lifecycle", "sum", "event", "item", "proxy")
+
+#: Streams without an end from which on all other violations of streams are consequences, if no stream has one.
+_NO_STREAM_ENDS = 5
+
+#: For each fact, the rules that can be its root cause, the nearest first.
+_BROKEN = ("proxy.response.form", "proxy.forms.same-response", "sse.not-cut")
+_DAMAGED = ("proxy.response.text", "proxy.response.reasoning", "proxy.response.calls", "proxy.forms.same-response")
+_SUFFIX = ("proxy.request.roles-and-order", "proxy.request.texts", "proxy.request.calls")
+_STOPPED = ("proxy.failure.survives",)
+_ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-kept")
+
+
+def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
+    """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
+    made = _with_streams(_with_gaps(_with_consequences(_grouped(cases, places))), places, recording)
+    facts = symptoms(recording)
+    for probes, order in (
+        (facts.stopped, _STOPPED),
+        (facts.broken, _BROKEN),
+        (facts.damaged, _DAMAGED),
+        (facts.suffix, _SUFFIX),
+        (facts.one_status, _ONE_STATUS),
+    ):
+        made = _of_fact(made, probes, order)
+    for root, rules in _FOLLOWS_IN_PROBE.items():
+        made = _of_rule(made, root, rules)
+    return _of_rare_forms(made, places)
+
+
+def _of_fact(cases: list[CaseRecord], probes: Collection[str], order: Sequence[str]) -> list[CaseRecord]:
+    """The cases, those of rules that are violated only in these probes with the first of the order as root cause."""
+    found = [one for one in _roots(cases) if one.scenario in probes]
+    named = [one for one in found if one.requirement in order]
+    if not named:
+        return cases
+    root = min(named, key=lambda one: (one.verdict != FAIL, order.index(one.requirement)))
+    follows = {one.requirement for one in found} - {root.requirement} - _outside(cases, probes)
+    return _caused(cases, {one.id: root.id for one in found if one.requirement in follows}, root)
+
+
+def _of_rule(cases: list[CaseRecord], root: str, rules: Sequence[str]) -> list[CaseRecord]:
+    """The cases, those of some rules with the case of another rule as root cause, if that is violated in each of their
+    probes."""
+    roots = {one.scenario: one for one in reversed(_roots(cases)) if one.requirement == root}
+    outside = _outside(cases, roots)
+    for rule in set(rules) - outside:
+        first = next((roots[one.scenario] for one in _roots(cases) if one.requirement == rule), None)
+        if first is not None:
+            cases = _caused(cases, {one.id: first.id for one in cases if one.requirement == rule}, first)
+    return cases
+
+
+def _roots(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
+    return [one for one in cases if one.has_problem and not one.cause]
+
+
+def _outside(cases: Sequence[CaseRecord], probes: Collection[str]) -> set[str]:
+    """The rules that are violated in other probes too."""
+    return {one.requirement for one in _roots(cases) if one.scenario not in probes}
+
+
+def _caused(cases: Sequence[CaseRecord], causes: Mapping[str, str], root: CaseRecord) -> list[CaseRecord]:
+    """The cases, those without a cause with that of ``causes``; a failure is never the consequence of a warning."""
+    return [
+        replace(one, cause=causes[one.id])
+        if one.id in causes and one.has_problem and not one.cause and (root.verdict == FAIL or one.verdict != FAIL)
+        else one
+        for one in cases
+    ]
+
+
+def _of_rare_forms(cases: list[CaseRecord], places: Places) -> list[CaseRecord]:
+    """The cases, those of rare forms with that of an ordinary form with the same difference as root cause."""
+    known = {
+        _without_form(places[one.id]): one
+        for one in reversed(_roots(cases))
+        if one.requirement == "proxy.forms.same-response" and one.id in places
+    }
+    causes = {
+        one.id: known[key]
+        for one in _roots(cases)
+        if one.requirement == "proxy.forms.rare-same-response" and (key := _without_form(places[one.id])) in known
+    }
+    return [replace(one, cause=causes[one.id].id) if one.id in causes else one for one in cases]
+
+
+def _without_form(place: tuple[Record, Finding]) -> str:
+    """The message of a finding without the name of the form and the canary."""
+    record, finding = place
+    name = record.probe.partition(".")[2]
+    canaries = [pair.canary for pair in record.pairs]
+    message = finding.message.replace(repr(name), "")
+    for canary in canaries:
+        message = message.replace(canary, "").replace(f"[{canary[0]}]{canary[1:]}", "")
+    return message
+
+
+def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, those of a gap or a repetition in the numbers of events with their root cause, if there is one: an
+    event was left out, or sent twice, with its number."""
+    roots = [one for one in cases if one.has_problem and not one.cause and one.area in _EVENTS]
+    causes = {one.scenario: one.id for one in reversed(roots)}
+    return [replace(one, cause=causes.get(one.scenario, roots[0].id)) if roots and _is_gap(one) else one
+            for one in cases]  # fmt: skip
+
+
+def _is_gap(case: CaseRecord) -> bool:
+    counts = [one for one in case.findings if isinstance(one.want, int) and isinstance(one.got, int)]
+    return case.requirement == "sequence.contiguous" and case.has_problem and not case.cause and bool(counts) and all(
+        one.got > one.want or one.got == one.want - 1 for one in counts
+    )  # fmt: skip
+
+
+def _with_streams(cases: list[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
+    """The cases, those of streams with their root cause if no stream has an end: the client can read none."""
+    streams = {one.probe for one in recording.records if one.pairs and one.pairs[0].client.requests_stream}
+    forms = [one for one in cases if one.requirement == "proxy.response.form" and one.scenario in streams]
+    endless = [one.id for one in forms if one.id in places and places[one.id][1].group == checks_response.NO_END]
+    if len(endless) < max(_NO_STREAM_ENDS, sum(one.verdict in (PASS, FAIL) for one in forms)):
+        return cases
+    return [replace(one, cause=endless[0]) if one.has_problem and one.scenario in streams and one.id not in endless
+            and not one.cause else one for one in cases]  # fmt: skip
+
+
+def _with_consequences(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, those of a rule of :data:`_FOLLOWS` with their root cause."""
+    roots = {case.requirement: case.id for case in reversed(cases) if case.has_problem and not case.cause}
+    causes = {rule: roots[root] for root, rules in _FOLLOWS.items() if root in roots for rule in rules}
+    return [replace(case, cause=causes[case.requirement]) if case.has_problem and case.requirement in causes else case
+            for case in cases]  # fmt: skip
+
+
+def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
+    """The cases, each with its root cause, if it is the case of another rule with the same difference of texts."""
+    first: dict[tuple[str, str, str], CaseRecord] = {}
+    for rule in _TEXTS:
+        for case in cases:
+            if case.requirement == f"{AREA}.{rule}" and case.id in places and (key := _difference(places[case.id][1])):
+                first.setdefault((rule.partition(".")[0], *key), case)
+    made = []
+    for case in cases:
+        key = _difference(places[case.id][1]) if case.id in places else None
+        name = case.requirement.removeprefix(f"{AREA}.")
+        root = first.get((name.partition(".")[0], *key)) if key and name in _TEXTS else None
+        is_other = root is not None and root.requirement != case.requirement and root.verdict == case.verdict
+        made.append(replace(case, cause=root.id) if root and is_other else case)
+    return made
+
+
+def _difference(finding: Finding) -> tuple[str, str] | None:
+    """The group of a finding, or what was expected and received at the first difference of two texts: a character
+    each; for a text without the white space at its ends, that alone."""
+    if finding.group:
+        return finding.group, ""
+    want, got = finding.want, finding.got
+    if not isinstance(want, str) or not isinstance(got, str) or not got:
+        return None
+    if want.strip() and got.startswith(want.strip()):
+        return "white space at the ends", ""
+    at = first_difference(want, got)
+    return want[at : at + 1], got[at : at + 1]
