@@ -17,10 +17,10 @@ from conformance.emulator.shapes import Header
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import Exchange, from_json, to_json
 from conformance.exchange.planned import ON_KEPT, OutgoingRequest
-from conformance.judge.verdict import evaluate
+from conformance.judge.verdict import Case, evaluate
 from conformance.wire.client import Client
 from tests.support.running import lines_of, run
-from tools.in_process import KEY, Modified, cases, clean, context
+from tools.in_process import KEY, Modified, cases, clean, context, record
 
 BODY = json.dumps({"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16}).encode()
 
@@ -47,6 +47,18 @@ def test_the_second_request_is_sent_on_the_connection_of_the_first(auth: str) ->
 def test_a_connection_that_the_server_closes_is_not_reused() -> None:
     second = _two_requests("framing.connection-close", "api-key")
     assert (second.status, second.connection, second.attempts) == (200, "", ())
+
+
+def test_a_body_behind_head_is_read_as_the_next_response() -> None:
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["http.head-has-a-body"])) as server:
+        client = Client(resolve({"endpoint": server.url}, {}, "nonce", None), KEY)
+        try:
+            client.send(OutgoingRequest("first", "first", 0, "HEAD", b"", "api-key", (), 1, keeps=True))
+            second = client.send(OutgoingRequest("second", "second", 0, "POST", BODY, "", (), 1, on="first"))
+        finally:
+            client.close()
+    assert second.status == 200
+    assert [(one.ended, one.detail.startswith(ON_KEPT)) for one in second.attempts] == [("invalid", True)]
 
 
 def test_what_fails_on_it_is_sent_again_on_a_new_connection() -> None:
@@ -107,6 +119,35 @@ def test_a_key_that_is_checked_once_for_each_connection_is_reported(tmp_path: Pa
     assert found["want"] == "401, also behind the valid key of auth.authorization on one connection"
 
 
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("stream-stays", "an event stream for a request without stream: true, only on the connection of effort.none"),
+        ("plain-stays", "no event stream for a request with stream: true, only on the connection of effort.none"),
+        ("tools-stay", "a call although the request declares no tool, only on the connection of tools.no-arguments"),
+        ("effort-stays", "no reasoning at effort low, only on the connection of effort.none"),
+    ],
+)
+def test_what_stays_of_the_request_before_is_reported(fault: str, message: str) -> None:
+    result = evaluate(_of_state(), record(FAULTS[f"http.{fault}-on-connection"]))
+    assert result.verdict == "fail"
+    assert result.findings[0].message.startswith(message)
+
+
+def test_one_response_without_reasoning_proves_nothing() -> None:
+    recorded = record(FAULTS["http.effort-stays-on-connection"])
+    second = clean().received("effort.medium").exchange
+    assert evaluate(_of_state(), Modified(recorded, {"effort.medium": second})).verdict == "pass"
+
+
+def test_what_a_new_connection_shows_too_is_not_of_the_connection() -> None:
+    assert evaluate(_of_state(), record(FAULTS["sse.absent-streams"])).verdict == "pass"
+
+
+def _of_state() -> Case:
+    return next(one for one in cases() if one.id == "http.connection-reusable@state")
+
+
 def test_without_a_kept_connection_the_rule_does_not_apply() -> None:
     case = next(one for one in cases() if one.id == "http.connection-reusable@kept")
     exchanges = {name: clean().received(name).exchange for name in case.scenarios}
@@ -114,3 +155,15 @@ def test_without_a_kept_connection_the_rule_does_not_apply() -> None:
     closed = {name: replace(one, connection="") for name, one in exchanges.items()}
     assert evaluate(case, clean()).verdict == "pass"
     assert evaluate(case, Modified(clean(), closed)).verdict == "not-applicable"
+
+
+def test_the_error_of_another_request_is_named(tmp_path: Path) -> None:
+    """With one request at a time the next one after the unknown model is sent on its connection."""
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["request.refused-model-stays"])) as server:
+        folder = tmp_path / "run"
+        run("--endpoint", server.url, "--concurrency", "1", "--run-dir", str(folder), key=KEY, checks=["connections"])
+    (failed,) = [line for line in lines_of(folder) if line.get("verdict") == "fail"]
+    (found,) = failed["findings"]
+    assert found["message"].startswith(
+        "HTTP 400 on the connection of bad.unknown-model, HTTP 200 on a new one; the error is that of bad.unknown-model"
+    )

@@ -556,6 +556,34 @@ def test_a_missing_status_does_not_explain_that_an_earlier_conversation_is_count
     assert known.id not in causes(known, *schema)
 
 
+def test_an_exception_in_a_larger_request_is_that_of_the_smallest_one() -> None:
+    failed = line("request.text-accepted@text={}", "received HTTP 500: KeyError: 'format'")
+    shown = line("error.no-internals@retried", "the body of HTTP 500 contains an exception", "warning", at="other")
+    assert causes(failed, with_value(shown, "KeyError")) == {shown.id: failed.id}
+    assert causes(failed, with_value(shown, "TypeError")) == {}
+    assert causes(line("request.text-accepted@a", "received HTTP 400: KeyError"), with_value(shown, "KeyError")) == {}
+
+
+def test_an_error_that_stays_for_the_next_response_is_one_defect() -> None:
+    known = line("truncation.incomplete@b", "error is not null: incomplete", pointer="/error")
+    left = [
+        line("response.completed-is-clean@a", "error is not null", pointer="/error"),
+        line("lifecycle.snapshots@c.stream", "carries non-null error", pointer="/response/error"),
+    ]
+    assert causes(*left) == {left[1].id: left[0].id}
+    assert causes(known, *left) == {one.id: known.id for one in left}
+    other = line("lifecycle.snapshots@c.stream", "carries output", pointer="/response/output")
+    assert causes(known, other) == {}
+
+
+def test_output_of_another_request_explains_what_is_wrong_with_it() -> None:
+    again = line("response.id-unique@all-answers", "the output is that of x", at="low.stream", also=("x",))
+    thinks = line("sum.plain-same-kinds@low", "other types", at="low.stream", also=("low",))
+    assert causes(again, thinks) == {thinks.id: again.id}
+    one_id = line(again.id, "the id was used before", at="low.stream", pointer="/output/0/id")
+    assert causes(one_id, thinks) == {}
+
+
 def test_an_item_that_is_not_closed_as_such_does_not_explain_what_precedes_it() -> None:
     """A translator sends output_item.done without an item, no content_part.added, and a first index of 1."""
     done = line("event.response.output_item.done.schema@streams", "/item is missing", at="text.stream", pointer="/item")

@@ -36,7 +36,6 @@ SEVERAL = {
     "clients.long-body-cut-off": "a closed connection has no words that say what it is closed for",
     "request.wrong-type-answered-with-garbage": "a document that lacks members, and one in place of a stream",
     "request.wrong-type-is-500": "each 500 has words of its own, and may have a cause of its own",
-    "tools.call-repeated-after-output": "a failure is not grouped under a warning",
 }
 
 

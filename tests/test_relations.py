@@ -12,7 +12,7 @@ from conformance.emulator.hooks import Behaviour, Context, fault
 from conformance.emulator.shapes import ParsedRequest
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.verdict import FAIL, NOT_APPLICABLE, PASS, WARNING, Result
-from tools.in_process import verdicts
+from tools.in_process import evaluated, verdicts
 
 RULES = ("usage.same-input-same-tokens", "usage.same-text-same-tokens", "usage.more-input-more-tokens")
 
@@ -112,3 +112,10 @@ def test_another_refusal_of_a_long_input_is_one_of_its_form() -> None:
     results = {one.case.id: one.verdict for one in verdicts(FAULTS["turns.several-developers-refused"])}
     assert results["turns.history-accepted@turns.history-forms"] == FAIL
     assert results["request.long-input-served@turns.history-forms"] == PASS
+
+
+def test_a_text_that_only_the_lower_cap_ends_is_not_compared() -> None:
+    results, _ = evaluated(VARIANTS["behaviour.long-texts"])
+    told = {one.case.id: one.verdict for one in results}
+    assert told["sum.plain-same-kinds@unicode"] == "not-applicable"
+    assert "inconclusive" not in told.values()

@@ -50,6 +50,8 @@ MORE_IN_TRAFFIC = {
     "error.success-is-no-error": "in a run a bad request that is answered with 200 breaks error.real-status",
     "response.output-text-present": "as error.success-is-no-error: what is answered is no Response",
     "response.schema": "as error.success-is-no-error, for a request that must be refused",
+    "event.response.created.schema": "as response.schema",
+    "event.response.in_progress.schema": "as response.schema",
     "response.id-unique": "in a run the requests that must be refused are left out",
     "usage.present": "as error.success-is-no-error; and a response in the background is not final in a run",
 }

@@ -127,6 +127,8 @@ class InProcess:
         #: The keys of exchanges whose connection is kept, and those of them after which nothing is understood on it.
         self._kept: set[str] = set()
         self._unread: set[str] = set()
+        #: What the endpoint remembers of the connection on which an exchange was made.
+        self._connections: dict[str, dict[str, Any]] = {}
         self._known = {} if known is None else known
         self._remember = remember
 
@@ -137,7 +139,10 @@ class InProcess:
             attempts.append(Attempt(400, "clean", 0.0, detail=ON_KEPT))
         reused = outgoing.on in self._kept and not attempts
         if outgoing.closes:
+            self._connect({})
             attempts.append(self._closed(outgoing))
+        self._connections[outgoing.key] = memory = self._connections.get(outgoing.on, {}) if reused else {}
+        self._connect(memory)
         while True:
             exchange = self._once(outgoing, tuple(attempts))
             exchange = replace(exchange, connection=outgoing.on) if reused else exchange
@@ -147,6 +152,10 @@ class InProcess:
             if len(attempts) + 1 >= outgoing.tries or exchange.status not in TEMPORARY_STATUSES:
                 return exchange
             attempts.append(attempt_of(exchange, 0.0))
+
+    def _connect(self, memory: dict[str, Any]) -> None:
+        if isinstance(self._endpoint, Endpoint):
+            self._endpoint.use_connection(memory)
 
     def _closed(self, outgoing: OutgoingRequest) -> Attempt:
         """A stream that the client closes at the first delta."""

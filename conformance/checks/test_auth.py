@@ -26,6 +26,10 @@ _REFUSED = each("auth-refused")
 _EVERY = "auth.wrong-bearer-refused"
 
 
+#: The least number of invalid keys in one header that must receive the same.
+_SEVERAL = 3
+
+
 def _wrong_keys(context: Context) -> list[Group]:
     """For each rule about an invalid credential all of them, beside valid ones."""
     wrong = beside(together("wrong-keys", "auth-refused", stream=False), "text", "text.stream", "auth.bearer")(context)
@@ -57,16 +61,29 @@ def test_credential_is_refused(received: Received, case: Case) -> Findings:
 def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Findings:
     wrong = [one for one in responses if one.scenario in case.scenarios]
     yield Examined(sum(one.exchange.status is not None for one in wrong))
-    # A server may limit the rate of invalid keys, so that only some receive 429.
-    busy = [one for one in wrong if one.exchange.status in BUSY and one.exchange.status != 429]
-    kind, some = ("every", wrong) if len(busy) in (0, len(wrong)) else (f"{len(busy)} requests with an", busy)
+    busy = [one for one in wrong if one.exchange.status in BUSY]
+    if not (way := _only_way(busy, wrong, case)):  # A limit of their rate is legal: only some receive 429.
+        busy = [one for one in busy if one.exchange.status != 429]
+    many = f"every {way}" if way else f"{len(busy)} requests"
+    kind, some = ("every", wrong) if len(busy) in (0, len(wrong)) else (f"{many} with an", busy)
     owner = _EVERY if some is wrong else scenario_of(some[0], case).about["refused"]
     others = [one for one in responses if one not in some]
     if len(some) > 1 and case.rule == owner and (status := always_busy(some, others)):
-        rest = "valid key" if some is wrong else "other request"
-        message = f"{kind} invalid key received HTTP {status}, and no {rest} did{error_detail(some[0])}"
-        first, *rest_of = (one.scenario for one in some)
-        yield Finding(message, want=401, got=status, scenario=first, also=tuple(rest_of))
+        rest = f"no {'valid key' if some is wrong else 'other request'} did{error_detail(some[0])}"
+        message = f"{kind} invalid key received HTTP {status}, and {rest}"
+        names = tuple(one.scenario for one in some)
+        yield Finding(message, want=401, got=status, scenario=names[0], also=names[1:])
+
+
+def _only_way(busy: list[Received], wrong: list[Received], case: Case) -> str:
+    """The way to authenticate of which every invalid key, however often it was sent, received a busy status, if none of
+    another way did: a limit of the rate counts both. Empty if there is none."""
+    auth = {one.scenario: scenario_of(one, case).auth.partition(":") for one in wrong}
+    busy_ways, ways = ({auth[one.scenario][0] for one in some} for some in (busy, wrong))
+    rest = [one for one in wrong if one not in busy]
+    spared = any(auth[one.scenario][0] in busy_ways and auth[one.scenario][2] != "empty" for one in rest)
+    sure = len(busy_ways) == 1 and len(ways) > 1 and not spared and len(busy) >= _SEVERAL
+    return busy_ways.pop() if sure else ""
 
 
 def _denied(received: Received) -> int:

@@ -182,14 +182,27 @@ def _kinds(received: Received) -> frozenset[str]:
 
 @check("effort.reasoning-precedes-answer", over=RESPONSES, where=FINAL_RESPONSE)
 def test_reasoning_comes_before_its_answer(received: Received) -> Findings:
-    kinds = [item.get("type") for item in received.output]
+    places, kinds = _generated(received)
     if "reasoning" in kinds:
         yield EXAMINED
         first = kinds.index("reasoning")
         ahead = [kind for kind in kinds[:first] if kind in ("message", "function_call", "custom_tool_call")]
         if ahead and all(kind == "reasoning" for kind in kinds[first:]):
             message = f"the reasoning item follows the {ahead[0]} item"
-            yield Finding(message, f"{received.pointer}/output/{first}", received.event, "reasoning first", kinds)
+            pointer = f"{received.pointer}/output/{places[first]}"
+            yield Finding(message, pointer, received.event, "reasoning first", kinds)
+
+
+def _generated(received: Received) -> tuple[list[int], list[object]]:
+    """The places and types of the output items, without those of the input, which response.output-is-new reports."""
+    sent = objects(received.sent.get("input"))
+    returned = [item[name] for item in sent for name in ("id", "call_id") if isinstance(item.get(name), str)]
+    new = [
+        place
+        for place, item in enumerate(received.output)
+        if not any(item.get(name) in returned for name in ("id", "call_id"))
+    ]
+    return new, [received.output[place].get("type") for place in new]
 
 
 @check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", depends_on=("reasoning", "include")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from conformance.decode.events import mapping, objects
@@ -28,8 +27,6 @@ from conformance.judge.control import NoControl
 from conformance.judge.error_words import first_detail
 from conformance.judge.selectors import beside, each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.scenarios.combinations import how_reduced, in_words, is_refused, smaller
-from conformance.scenarios.scenario import Scenario
 
 _TYPE = each("type")
 _RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))
@@ -47,44 +44,6 @@ def test_documented_value_is_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
     if received.exchange.status == 200:
         yield from must_be_a_response(received)
-
-
-def _with_headers(one: Scenario) -> bool:
-    return "headers" in one.factors
-
-
-@check("request.combination-accepted", over=each("combination"), not_for_captured=UNKNOWN_SENDER)
-def test_combination_is_accepted(received: Received, case: Case) -> Findings:
-    smallest = _smallest_refused(received, case)
-    if smallest.keys() == {"headers"}:
-        raise DoesNotApply(f"{in_words(smallest)} alone is refused: another rule reports that")
-    yield from _together(received, smallest)
-
-
-@check("http.client-headers-served", over=each("combination", where=_with_headers), not_for_captured=UNKNOWN_SENDER)
-def test_headers_of_clients_do_no_harm(received: Received, case: Case) -> Findings:
-    smallest = _smallest_refused(received, case)
-    if smallest and smallest.keys() != {"headers"}:
-        raise DoesNotApply("the request was refused for something else")
-    yield from _together(received, smallest)
-
-
-def _smallest_refused(received: Received, case: Case) -> Mapping[str, str]:
-    """The smallest combination that was refused; empty where the request was served."""
-    statuses = [is_refused(one) for one in received.samples]
-    levels = scenario_of(received, case).factors
-    return smaller(levels, statuses)[0] if statuses[0] else {}
-
-
-def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
-    first = Received(received.samples[0], received.scenario, contract=received.contract)
-    if not smallest and first.status != 200:
-        raise DoesNotApply(f"received HTTP {first.status}: another rule reports that")
-    yield EXAMINED
-    if smallest:
-        words, status = in_words(smallest), first.exchange.status
-        more = how_reduced(received.samples)
-        yield Finding(f"{words}: refused with HTTP {status}{error_detail(first)}{more}", want=200, got=status)
 
 
 @check(

@@ -73,15 +73,20 @@ def test_answer_ends_completed_or_incomplete(received: Received) -> Findings:
         yield Finding(message, received.pointer + "/status", received.event, "completed or incomplete", status)
 
 
+#: The messages about what a Response shares with that of an earlier request, in the order of :func:`_contents`.
+_SAME = (
+    "the Response is that of {}: id, output and usage are the same",
+    "the output is that of {}: the items and their ids are the same",
+)
+
+
 @check("response.id-unique", over=_ALL, together=True, where=Where("all-answers"))
 def test_no_id_is_used_twice(responses: list[Received], case: Case) -> Findings:
     seen: dict[str, str] = {}
     complete: dict[str, Received] = {}
     for received in _each_sent(responses):
-        other = complete.setdefault(_content(received), received)
-        if other is not received:
-            message = f"the Response is that of {other.scenario}: id, output and usage are the same"
-            yield Finding(message, "", None, "one of its own", None, received.scenario, also=(other.scenario,))
+        if same := _that_of_another(received, complete, responses):
+            yield same
             continue
         for pointer, name in _ids(received, case.context.schemas.item_types):
             yield EXAMINED
@@ -97,11 +102,37 @@ def _each_sent(responses: Sequence[Received]) -> Iterator[Received]:
     yield from (one for one in responses if first.setdefault(one.exchange.key, one) is one)
 
 
-def _content(received: Received) -> str:
-    """The id, output and usage of a Response, as text; the key of the exchange where one of them is missing."""
+def _that_of_another(
+    received: Received, complete: dict[str, Received], responses: Sequence[Received]
+) -> Finding | None:
+    """The finding for a response that is that of an earlier one; ``complete`` are the earlier ones by their content."""
+    found = None
+    for message, content in zip(_SAME, _contents(received), strict=True):
+        other = complete.setdefault(content, received)
+        is_whole = message == _SAME[0]
+        if found is None and other is not received and (is_whole or not _ids_restart(responses)):
+            same, also = message.format(other.scenario), (other.scenario,)
+            found = Finding(same, "", None, "one of its own", None, received.scenario, also=also)
+    return found
+
+
+def _ids_restart(responses: Sequence[Received]) -> bool:
+    """Whether an id is that of different items: then two equal items need not be one."""
+    seen: dict[str, dict[str, object]] = {}
+    served = (one for one in _each_sent(responses) if one.exchange.ok)
+    items = (item for one in served for item in objects(_response_or_none(one).get("output")))
+    return any(seen.setdefault(name, item) != item for item in items if (name := text(item.get("id"))))
+
+
+def _contents(received: Received) -> tuple[str, str]:
+    """What a Response may share with an earlier one: its id, output and usage, or its output alone, each as text; the
+    key of the exchange where a part is missing."""
     response = _response_or_none(received) if received.exchange.ok else {}
     members = [response.get(name) for name in ("id", "output", "usage")]
-    return json.dumps(members) if all(members) else received.exchange.key
+    key, output = received.exchange.key, objects(members[1])
+    returned = [None, *(item.get("id") for item in objects(received.sent.get("input")))]
+    is_named = output and all(item.get("id") not in returned for item in output)
+    return json.dumps(members) if all(members) else key, json.dumps(output) if is_named else key
 
 
 def _ids(received: Received, item_types: Sequence[str]) -> Iterator[tuple[str, str]]:

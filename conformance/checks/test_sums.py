@@ -255,11 +255,13 @@ def test_added_items_and_parts_are_empty(received: Received, case: Case) -> Find
 
 def _comparable(given: list[Received], case: Case) -> tuple[Received, Received]:
     """The plain and the streamed response; :class:`CannotEvaluate` if one does not meet the scenario's need or their
-    final statuses differ."""
+    final statuses differ, :class:`DoesNotApply` if one of them reached a lower cap than the other has."""
     plain, stream = given
     for received in given:
         needs(received, case)
     if plain.final_status != stream.final_status:
+        if plain.sent.get("max_output_tokens") != stream.sent.get("max_output_tokens"):
+            raise DoesNotApply("one of the responses is incomplete: the two requests have different max_output_tokens")
         raise CannotEvaluate(f"the plain response ended {plain.final_status}, the streamed one {stream.final_status}")
     return plain, stream
 

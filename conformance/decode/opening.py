@@ -33,6 +33,8 @@ def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
             begun = [event for event in events if event.type != "response.queued"] or list(events)
             actual = begun[min(place, len(begun) - 1)]
             message = f"event {actual.index} is {actual.type or 'without a type'}, not {name}"
+            if place == 0 and seen and (foreign := _of_another_stream(events, seen[0].index)):
+                message = f"{foreign} event{'s' * (foreign > 1)} of another stream before {name}"
             found.append(Violation(rule, message, actual, "/type", name, actual.type))
         found += [_again(seen[0], again) for again in seen[1:]]
     if types:
@@ -43,6 +45,12 @@ def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
     else:
         examined = Counter()
     return found + _terminal(events), examined
+
+
+def _of_another_stream(events: Sequence[Event], begin: int) -> int:
+    """The number of events before the first one of the stream, if they are about items that do not occur in it."""
+    named = [{text(one.data.get("item_id")) for one in part} - {""} for part in (events[:begin], events[begin:])]
+    return begin if named[0] and not named[0] & named[1] else 0
 
 
 def _again(first: Event, again: Event) -> Violation:

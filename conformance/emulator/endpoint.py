@@ -57,6 +57,7 @@ class Endpoint:
         self._lock = threading.RLock()
         self._requests = self._responses = self._minted = 0
         self._memory: Dict = {}
+        self._of_thread = threading.local()
 
     def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The reply to one request; `path` may carry a query. Never raises for anything a client can send."""
@@ -64,13 +65,18 @@ class Endpoint:
         refusal = self._judge(ctx)
         reply = self._refuse(ctx, refusal) if refusal else self._serve(ctx)
         reply = through(self._twist.reply, ctx, reply).complete()
-        # The response to HEAD has the headers of GET and no body.
-        return Reply(reply.status, reply.reason, reply.headers, []) if method == "HEAD" else reply
+        # The response to HEAD has the headers of GET and no body; with one, the next request is not understood.
+        bare = method == "HEAD" and reply.ending != "unread"
+        return Reply(reply.status, reply.reason, reply.headers, []) if bare else reply
 
     def client_closed(self) -> None:
         """Notes that a client closed a response in mid-stream: `closed` in the memory of the requests after it."""
         with self._lock:
             self._memory["closed"] = True
+
+    def use_connection(self, memory: Dict) -> None:
+        """The requests that this thread passes on from now belong to the connection with this memory."""
+        self._of_thread.connection = memory
 
     def _context(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Context:
         with self._lock:
@@ -79,6 +85,7 @@ class Endpoint:
         return Context(
             method, path, tuple(headers), body, self._key, self.revision, self._clock(), number,
             new_id=self._new_id, memory=self._memory, lock=self._lock,
+            connection=getattr(self._of_thread, "connection", {}),
         )  # fmt: skip
 
     def _new_id(self, prefix: str) -> str:

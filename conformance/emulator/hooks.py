@@ -25,7 +25,8 @@ class Context:
     `number` counts requests of the endpoint from 1, and `responses` the responses before this one; `body` is the parsed
     object (empty if the body is not one), `stream` whether `stream` is true; `served` is true once the request has
     passed validation; `stage` names the response being rendered while the `response` hook runs; `memory` is shared by
-    all requests of the endpoint (acquire `lock` to use it); `mint` generates a unique identifier with a prefix.
+    all requests of the endpoint (acquire `lock` to use it), `connection` by those of one connection; `mint` generates a
+    unique identifier with a prefix.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Context:
     new_id: Callable[[str], str]
     memory: Dict
     lock: threading.RLock
+    connection: Dict = field(default_factory=dict)
     body: Dict = field(default_factory=dict)
     stream: bool = False
     served: bool = False

@@ -108,6 +108,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
     _unread = False
 
+    def setup(self) -> None:
+        """Each connection has a thread of its own."""
+        super().setup()
+        if (use_connection := getattr(self.server.endpoint, "use_connection", None)) is not None:
+            use_connection({})
+
     def __getattr__(self, name: str) -> Any:
         # The standard handler calls do_GET and others; the endpoint handles every method.
         if name.startswith("do_"):
@@ -147,7 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
             chunks[0] = (0, chunks[0][1])
         lines = [f"{self.protocol_version} {reply.status} {reply.reason}"]
         lines += [f"{name}: {value}" for name, value in reply.headers]
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+        # One write for both, as most servers do: a client that reads the headers has the beginning of the body too.
+        self.wfile.write(head + (chunks.pop(0)[1] if reply.framing == "length" and chunks else b""))
         for wait, data in chunks:
             self._wait(wait)
             if reply.framing == "chunked" and data:

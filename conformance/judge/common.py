@@ -181,10 +181,13 @@ def refuses(received: Received) -> bool:
 def ends_in_failure(received: Received) -> str | None:
     """The failure event that ends the stream, with its error message; None for any other response."""
     last = next((event for event in received.events if event.terminal), None) if _is_stream(received) else None
+    if last is None and _is_stream(received) and len(received.events) == 1:
+        # Its type may be that of the error: invalid_request_error.
+        last = received.events[0] if received.events[0].frame.event == "error" else None
     if last is None:
         return None
     end = last.type
-    if end not in ("error", "response.failed"):
+    if end not in ("error", "response.failed") and last.frame.event != "error":
         if last.response.get("status") != "failed":
             return None
         end += " with status 'failed'"

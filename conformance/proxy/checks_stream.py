@@ -95,9 +95,10 @@ def concurrent(view: View) -> Findings:
         )
         return
     # A stream that the proxy aborts ends before the others begin, without waiting for them.
-    served = [pair.upstream[0] for pair in view.record.pairs if pair.client.ok and not has_failed(pair.client)]
-    first_end = min((leg.ended_at for leg in served if leg.ended == "clean"), default=float("inf"))
+    first_end = min((leg.ended_at for leg in legs if leg.ended == "clean"), default=float("inf"))
     late = [leg for leg in legs if leg.began > first_end]
+    if late and not all(pair.client.ok and not has_failed(pair.client) for pair in view.record.pairs):
+        raise CannotEvaluate("some of the concurrent streams failed, for which the upstream does not wait")
     if late:
         yield Finding(
             f"{len(late)} of {len(legs)} concurrent requests reached the upstream only after another had ended",

@@ -22,7 +22,7 @@ from conformance.results.blocked import causes_of_inconclusive, concerns
 from conformance.results.causes import representative
 from conformance.results.records import CaseRecord
 from conformance.results.same_message import group_same_messages, without_location
-from conformance.results.systemic import STREAM_END, root_of, systemic, with_their_status
+from conformance.results.systemic import STREAM_END, root_of, systemic, with_the_same_exception, with_their_status
 
 #: The order of areas: of two rules with the same message, that of the first area is the root cause. Requests are before
 #: responses, and a Response before its items and events.
@@ -64,6 +64,7 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     causes |= _with_their_rule(left, causes, {(one.requirement, one.scenario) for one in cases if one.verdict == PASS})
     group_same_messages([one for one in left if one.id not in causes], causes)
     causes = with_their_status(broken, causes)
+    causes |= with_the_same_exception(broken, causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
     roots = {one.id: root_of(one.id, causes) for one in cases if one.id in causes or one.verdict in (FAIL, WARNING)}
     representatives = _representatives(broken, roots)

@@ -37,15 +37,25 @@ _SUBJECTS = {
 #: What a finding is about, before its message, by the rule.
 _ABOUT = {"error.streaming-same-status": "an invalid request has another status with stream: true: "}
 
-#: What is special about an invalid request, by the scenario, where the rule does not name it.
-_SPECIAL = {"bad.body-not-an-object": "an array nested 5,000 times as body"}
+#: What is special about a request, by the scenario, where the rule does not name it.
+_SPECIAL = {
+    "bad.body-not-an-object": "an array nested 5,000 times as body",
+    "bad.input-empty-string": "an empty string as input",
+    "bad.instructions-empty": "empty instructions",
+    "turns.reasoning-last": "a conversation that ends in a reasoning item",
+    "turns.output-returned": "the output of a response, returned unchanged,",
+}
+
+#: A value that is written as an integer, and words of a server that accepts only another form of the same number.
+_INTEGER, _FRACTION = re.compile(r".*=-?\d+$"), re.compile(r"\b(?:float|double|decimal)\b", re.IGNORECASE)
 
 #: What a request is about, by the scenario, where its rule has many.
 _BY_SCENARIO = {
     "input.role-system": "a system message",
     "input.developer": "a developer message",
-    "input.role-developer": "a list with a developer message",
+    "input.role-developer": "a developer message behind one of the user",
     "input.role-assistant": "a conversation with an earlier assistant message",
+    "tools.no-arguments": "a tool without parameters and without description",
     "tools.long-name": "a tool whose name has 64 characters",
     "tools.rich": "a tool with parameters of each type",
     "tools.references": "a tool with $ref and lists of types in its parameters",
@@ -178,6 +188,8 @@ def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     if not subject or not answered:
         place = f" (in {finding.scenario})" if finding.scenario else ""
         return f"{_ABOUT.get(first.requirement, '')}{shortened(message, _MESSAGE)}{place}"
+    if _INTEGER.match(subject) and _FRACTION.search(answered[2] or ""):
+        subject += ", as an integer,"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_told(answered[2])}"

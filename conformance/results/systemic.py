@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
 
 #: Requests that may receive an error with the status of a success, or a 5xx, and still each have a cause of its own.
 #: A server may fail on a kind of invalid value, which a dozen of the more than 100 invalid requests have. Few of them
 #: are streaming: two whose refusals are sent in a stream with HTTP 200 show what the server does with each.
-ONE, FEW, MANY = 1, 6, 40
+NONE, ONE, FEW, MANY = 0, 1, 6, 40
 
 #: How the scenarios about credentials begin: the rules about them are more specific.
 _CREDENTIALS = "auth."
@@ -30,6 +31,9 @@ _BODY = re.compile(r"an error body with HTTP 2\d\d: (.*)$", re.DOTALL)
 #: The rule that explains errors in each later response, whatever the request is.
 _GONE = "error.endpoint-survives"
 
+#: The rule about what an error shows of the server, and a message about a 5xx.
+_INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
+
 #: The kinds: the rule that names the defect, how its finding begins, how the scenarios that meet it end, and how many
 #: requests may meet it.
 _KINDS = (
@@ -42,6 +46,7 @@ _KINDS = (
         ONE,
     ),
     ("error.real-status", re.compile(r"invalid request: received HTTP 5\d\d"), "", MANY),
+    ("lifecycle.created-first", re.compile(r"\d+ events? of another stream"), ".stream", NONE),
 )
 
 #: A 5xx in place of a refusal, and of how many rules about invalid requests it is one defect: then the rule about the
@@ -97,6 +102,23 @@ def _statuses(line: CaseRecord) -> set[str]:
     """The 5xx that the findings of a case state; empty if one of them states none."""
     found = [_BROKEN.match(one.message) for one in line.findings]
     return {one[1] for one in found if one} if all(found) else set()
+
+
+def with_the_same_exception(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+    """The causes of warnings about the exception that a 5xx shows, if a failure states that 5xx in the same words: it
+    is the same error, met by a request with more in it."""
+    failed = [
+        one for one in broken if one.verdict == FAIL and any(_FAILS.search(each.message) for each in one.findings)
+    ]
+    found = {}
+    for one in broken:
+        if one.requirement != _INTERNALS or one.verdict != WARNING or one.id in causes:
+            continue
+        shown = {str(finding.got) for finding in one.findings}
+        same = (each for each in failed if all(any(words in its.message for its in each.findings) for words in shown))
+        if cause := next(same, None):
+            found[one.id] = cause.id
+    return found
 
 
 def root_of(case: str, causes: Mapping[str, str]) -> str:

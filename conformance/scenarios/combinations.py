@@ -99,7 +99,6 @@ WORDS = {
 }  # fmt: skip
 
 _SDK: Headers = (
-    ("Accept", "application/json, text/event-stream"),
     ("User-Agent", "OpenAI/Python 2.0.0"),
     ("X-Stainless-Lang", "python"),
     ("X-Stainless-Package-Version", "2.0.0"),
@@ -109,6 +108,8 @@ _SDK: Headers = (
     ("X-Stainless-Retry-Count", "0"),
     ("X-Stainless-Read-Timeout", "600"),
 )
+#: What clients accept, by whether they stream: the official SDKs send the same header with every request.
+_ACCEPT = {False: ("Accept", "application/json, text/event-stream"), True: ("Accept", "application/json")}
 _AGENT: Headers = (
     ("Accept", "text/event-stream"),
     ("User-Agent", "codex_cli_rs/0.50.0"),
@@ -126,7 +127,8 @@ def _headers(levels: Levels, codeword: str) -> Headers:
     """The headers of a client. The key is that of one body: a server may refuse it with another one."""
     known = _HEADERS[levels.get("headers", "none")]
     key = hashlib.sha256(repr((codeword, sorted(levels.items()))).encode()).hexdigest()[:32]
-    return (*known, ("Idempotency-Key", f"stainless-python-retry-{key}")) if known is _SDK else known
+    retry = ("Idempotency-Key", f"stainless-python-retry-{key}")
+    return (_ACCEPT[levels.get("stream") == "yes"], *known, retry) if known is _SDK else known
 
 
 _TOOLS: dict[str, list[dict[str, Any]]] = {"empty": [], "some": [WEATHER, PING], "rich": [RICH, REFERENCES, *TOOLBOX]}
@@ -304,6 +306,7 @@ def _input(form: str, text: str) -> Any:
         "string": text,
         "messages": [{"role": "system", "content": "Be kind."}, user, last],
         "parts": [
+            {"role": "user", "content": [_part("Read this.")]},
             {"role": "developer", "content": [_part("Be kind.")]},
             {"type": "message", "status": "completed", "role": "user", "content": [_part("Read this."), _part(text)]},
         ],

@@ -66,8 +66,8 @@ def _candidates(one: Scenario, contract: Contract) -> list[str]:
         return [effort, effort.removesuffix(".stream")]
     if "added-item" in one.tags:  # A conversation with a call and its output.
         return ["tools.output.stream"]
-    if "call" in one.tags:
-        return []
+    if "call" in one.tags:  # One about a special tool counts only if another tool is accepted.
+        return [_TOOLS[one.streaming]] if "tools-accepted" in one.tags else []
     parts = [PARTS] if one.name != PARTS and "unusual" not in one.tags and _returns_parts(one) else []
     if one.body.get("tools"):
         return [*parts, _TOOLS[one.streaming]]

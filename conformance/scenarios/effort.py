@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
 from conformance.scenarios.ordinary import both
-from conformance.scenarios.scenario import Body, Need, Scenario
+from conformance.scenarios.scenario import Body, Need, Scenario, same_body
 from conformance.scenarios.templates import Cap
 
 QUESTION: Body = {
@@ -52,4 +53,17 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         QUESTION,
         tags=frozenset({"core", "effort-default"}),
     )
-    return [*found, default]
+    return [*_behind_none(found, schemas.contract.effort.off), default]
+
+
+def _behind_none(found: list[Scenario], off: str) -> Iterator[Scenario]:
+    """The scenarios; the first effort that reasons is sent streaming, the second one plain on the connection of a
+    request without reasoning of the other kind, which neither must show."""
+    reasoning = [one for one in found if "thinking" in one.tags]
+    behind = {
+        after: next((one for one in reasoning[place:] if one.streaming == streams), None)
+        for after, place, streams in ((f"effort.{off}", 0, True), (f"effort.{off}.stream", 2, False))
+    }
+    for one in found:
+        after = next((name for name, each in behind.items() if each is one), None)
+        yield replace(one, after=after, follow=same_body, reuses=True) if after else one

@@ -49,8 +49,9 @@ def _parts(*texts: str, kind: str = "input_text") -> Items:
 
 
 def _message(ident: str, text: str, status: str = "completed") -> dict[str, Any]:
-    """An assistant message as an endpoint returns it."""
-    content = [{"type": "output_text", "text": text, "annotations": []}]
+    """An assistant message as clients return it; only the output of a response is returned with its annotations, so
+    that a refusal of them is not one of something else."""
+    content = [{"type": "output_text", "text": text}]
     return {"type": "message", "id": ident, "role": "assistant", "status": status, "content": content}
 
 
@@ -204,10 +205,11 @@ def _unusual() -> list[Scenario]:
         ),
         **gateways.ITEMS,
     }
+    last: Items = [{"type": "reasoning", "id": "rs_5f", "content": thought}]
     combined = Scenario(
         "turns.unusual",
         "a conversation of unusual items",
-        _conversation(*(items for _, items in kinds.values())),
+        _conversation(*(items for _, items in kinds.values()), last=last),
         expect="either",
         tags=frozenset({"unusual"}),
         claims=_ARRAY | {"tools", "reasoning"},
@@ -216,16 +218,19 @@ def _unusual() -> list[Scenario]:
     )
     other = [name for name in gateways.ITEMS if name not in gateways.FIT_SCHEMA]
     wrong = [f"turns.{name}" for name in ("reasoning-without-id", "odd-members", *other)]
-    return [combined, *(replace(one, wrong=one.name in wrong) for one in _alone(combined, kinds))]
+    (ends,) = _alone(combined, {"reasoning-last": ("a conversation that ends in a reasoning item", [])})
+    alone = [replace(ends, body=_conversation(last=last)), *_alone(combined, kinds)]
+    return [combined, *(replace(one, wrong=one.name in wrong) for one in alone)]
 
 
-def _conversation(*kinds: Items, **more: str) -> Body:
+def _conversation(*kinds: Items, last: Items | None = None, **more: str) -> Body:
+    """The items, a question, and the items behind it."""
     items = [item for kind in kinds for item in kind]
     return {
         **SHORT,
         "max_output_tokens": Cap.LINE,
         **more,
-        "input": [*items, _turn("user", QUESTION)],
+        "input": [*items, _turn("user", QUESTION), *(last or [])],
         "tools": [WEATHER],
     }
 

@@ -41,14 +41,7 @@ def scenarios(nonce: str) -> list[Scenario]:
         _bad("body-not-an-object", "a JSON array as body, nested 5,000 times", raw=DEEP),
         _bad("body-null", "null as body", raw=b"null", rule="body-not-an-object"),
         _bad("body-a-string", "a JSON string as body", raw=b'"Say hello."', rule="body-not-an-object"),
-        _bad(
-            "instructions-empty",
-            "empty instructions",
-            body={**CHEAP, "instructions": ""},
-            expect="either",
-            rule="wrong-input",
-            wrong=False,
-        ),
+        *_empty_strings(),
         _bad(
             "nested-null",
             "null as members of optional objects",
@@ -104,6 +97,24 @@ def scenarios(nonce: str) -> list[Scenario]:
         ),
     ]
     return [*found, found[0].streamed(), _again(found[0])]
+
+
+def _empty_strings() -> list[Scenario]:
+    """Two empty strings at once, and each alone if that is not served."""
+    whole, empty = "bad.empty-strings", {"instructions": "", "input": ""}
+    combined = _bad(
+        "empty-strings", "empty instructions and an empty string as input", body={**CHEAP, **empty}, expect="either",
+        rule="wrong-input", wrong=False,
+    )  # fmt: skip
+    instructions = replace(
+        combined, name="bad.instructions-empty", description="empty instructions",
+        body={**CHEAP, "instructions": ""}, within=whole,
+    )  # fmt: skip
+    string = replace(
+        combined, name="bad.input-empty-string", description="an empty string as input", body={**CHEAP, "input": ""},
+        within=whole, needless=400,
+    )  # fmt: skip
+    return [combined, instructions, string]
 
 
 def _again(one: Scenario) -> Scenario:

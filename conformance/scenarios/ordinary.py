@@ -7,7 +7,7 @@ from dataclasses import replace
 from conformance.contract.revisions import Caps, Contract
 from conformance.decode.json_text import Reader
 from conformance.decode.response import Received
-from conformance.scenarios.scenario import Body, Need, Scenario
+from conformance.scenarios.scenario import Body, Need, Scenario, same_body
 from conformance.scenarios.templates import BASE, Cap, Effort
 
 NO_REASONING: Body = {BASE: True}
@@ -54,12 +54,6 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
         tags=CORE | SMOKE | {"form", "text"},
         about={"form": "input-string", "parameter": "model"},
     )
-    unicode = Scenario(
-        "unicode",
-        "a text in many scripts",
-        {**SHORT, "input": f"Repeat exactly: {MANY_SCRIPTS}"},
-        tags=CORE | {"repeats"},
-    )
     count = Scenario(
         "count",
         "an output of several thousand characters",
@@ -68,9 +62,7 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     )
     return [
         *both(text),
-        unicode,
-        # The same text under a higher cap, which must not add to its tokens.
-        replace(unicode.streamed(escaped=True), body={**unicode.body, "stream": True, "max_output_tokens": Cap.CALL}),
+        _unicode(),
         *both(count),
         *_truncated(contract.caps),
         *_format(),
@@ -79,11 +71,24 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     ]
 
 
+def _unicode() -> Scenario:
+    return Scenario(
+        "unicode",
+        "a text in many scripts",
+        {**SHORT, "input": f"Repeat exactly: {MANY_SCRIPTS}"},
+        tags=CORE | {"repeats"},
+    )
+
+
 def last() -> list[Scenario]:
-    """The first request once more, byte for byte, after all others and after a stream that the client closes."""
+    """The first request once more, byte for byte, after all others and after a stream that the client closes; and the
+    first stream after that one: events that were left of it would be in front of its own."""
     description = "the first request again, after all others and a stream that the client closed"
     closes = {**SHORT, "stream": True, "input": "Count from 1 to 300, separated by commas."}
-    return [Scenario("good.last", description, TEXT, tags=frozenset({"survives"}), last=True, closes=closes)]
+    good = Scenario("good.last", description, TEXT, tags=frozenset({"survives"}), last=True, closes=closes)
+    stream = _unicode().streamed(escaped=True, after=good.name, follow=same_body, last=True)
+    # The cap is higher than that of the plain request, which must not add to its tokens.
+    return [good, replace(stream, body={**stream.body, "max_output_tokens": Cap.CALL})]
 
 
 def _truncated(caps: Caps) -> list[Scenario]:

@@ -52,6 +52,7 @@ RICH: dict[str, Any] = {
 REFERENCES: dict[str, Any] = {
     "type": "function",
     "name": "Find_Route-2b",
+    "description": "Find a route.",
     "parameters": {
         "$defs": {
             "place": _object({"city": {"type": "string"}, "zone_3b": {"type": ["integer", "null"]}}, "zone_3b"),
@@ -99,8 +100,14 @@ def _deep(levels: int) -> Schema:
 #: What JSON Schema has besides, in tools that are declared and not called: constants, alternatives, patterns, formats,
 #: null, definitions under their old name, deep nesting, and names of members and tools that careless code trips over.
 TOOLBOX: tuple[dict[str, Any], ...] = (
-    {"type": "function", "name": "_", "parameters": {}},
-    {"type": "function", "name": "no_type", "parameters": {"properties": {"query": {}}}, "strict": False},
+    {"type": "function", "name": "_", "description": "-", "parameters": {}},
+    {
+        "type": "function",
+        "name": "no_type",
+        "description": "-",
+        "parameters": {"properties": {"query": {}}},
+        "strict": False,
+    },
     _unused("1st_choice", ("0", {"type": "integer", "enum": [1, 2, 3]}), ("größe", {"type": "number"})),
     _unused(
         "const_and_enum", ("kind", {"const": "exact"}), ("unit", {"type": ["string", "null"], "enum": ["c", None]})

@@ -32,12 +32,21 @@ WEATHER: dict[str, Any] = {
 CLOCK: dict[str, Any] = {
     "type": "function",
     "name": "get_time-24h-" + "z" * 51,
+    "description": "Get the time in a zone.",
     "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}, "required": ["zone"]},
     "strict": False,
 }
 
-#: A tool without parameters, with only the required members.
-PING: dict[str, Any] = {"type": "function", "name": "ping", "parameters": {"type": "object", "properties": {}}}
+#: A tool without parameters.
+PING: dict[str, Any] = {
+    "type": "function",
+    "name": "ping",
+    "description": "Send a ping.",
+    "parameters": {"type": "object", "properties": {}},
+}
+
+#: The same with only the required members. One request alone declares it, so that a refusal names what is missing.
+_BARE = {name: value for name, value in PING.items() if name != "description"}
 
 CALLS = Need("the model calls a tool", lambda received: bool(received.items("function_call")))
 REASONS_AND_CALLS = Need(
@@ -97,9 +106,9 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     nothing = replace(
         call,
         name="tools.no-arguments",
-        description="a tool without parameters",
-        body=with_tools("Use ping once.", PING),
-        tags=CORE | {"call"},
+        description="a tool without parameters and without description",
+        body=with_tools("Use ping once.", _BARE),
+        tags=CORE | {"call", "tools-accepted"},
         about={},
     )
     cut = replace(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.contract.revisions import Contract
 from conformance.decode.response import Received
 from conformance.scenarios.effort import QUESTION
-from conformance.scenarios.ordinary import CORE, HISTORY, SHORT, both
-from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.ordinary import CORE, HISTORY, SHORT
+from conformance.scenarios.scenario import Body, Scenario, same_body
 from conformance.scenarios.templates import Effort
 
 _ARRAY = frozenset({"input-array"})
@@ -42,7 +44,9 @@ def scenarios(contract: Contract) -> list[Scenario]:
         tags=CORE | {"turns", "returned", "reasoning-returned"},
         claims=_ARRAY | {"reasoning"},
     )
-    return [*both(history), returned, returned.streamed(after="text.stream"), thinking]
+    # Behind a stream whose request declares a tool: neither must show in this plain response.
+    behind = replace(history, after="tools.no-arguments.stream", follow=same_body, reuses=True)
+    return [behind, history.streamed(), returned, returned.streamed(after="text.stream"), thinking]
 
 
 def _continue(body: Body, received: Received) -> Body | None:

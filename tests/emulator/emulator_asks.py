@@ -239,6 +239,7 @@ GROUPS: dict[str, list[Request]] = {
     "request": [
         *(with_member(name, value) for name, values in VALUES.items() for value in values),
         post(b"{"), post(b""), post(b"[]"), post(b"[" * 2000), post(b'"x"'), post(b"null"),
+        with_member("input", ""), with_member("model", "no-such-model"), post(body()),
     ],
     "outside": [
         *(with_member(name, value, stream=streaming)

@@ -17,10 +17,13 @@ from conformance.emulator.variants import VARIANTS
 
 REVISIONS = ("2026-10", "2026-06-24")
 
-#: What shows only after a stream that the client closed; tests/test_closed_streams.py has such streams.
+#: What shows only after a stream that the client closed, and on a connection that is kept; tests/test_closed_streams.py
+#: and tests/test_connections.py have such streams and connections.
 AFTER_CLOSING = {
     "http.closed-stream-breaks-next", "http.closed-stream-breaks-all", "http.closed-stream-occupies-slot",
-    "behaviour.closed-stream-occupies-slot-with-429",
+    "behaviour.closed-stream-occupies-slot-with-429", "http.closed-stream-continues-in-the-next",
+    "http.stream-stays-on-connection", "http.plain-stays-on-connection", "http.tools-stay-on-connection",
+    "http.effort-stays-on-connection",
 }  # fmt: skip
 REQUESTS: list[Request] = [*COMMON, *(request for group in GROUPS.values() for request in group)]
 

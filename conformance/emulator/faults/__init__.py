@@ -7,6 +7,7 @@ from . import (
     auth,
     clients,
     combined,
+    connections,
     custom_tools,
     effort,
     errors,
@@ -57,6 +58,7 @@ MODULES = (
     combined,
     custom_tools,
     gateways,
+    connections,
 )
 
 FAULTS: dict[str, Behaviour] = {fault.name: fault for module in MODULES for fault in module.FAULTS}

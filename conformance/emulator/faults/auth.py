@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from ..auth import REFUSED
 from ..hooks import Context, Hook, fault
+from ..refusals import of
 from ..request_hooks import SPOILED, envelope, error, refused
 from ..shapes import Refusal, Reply
 from ..validate import parse
 
 AuthCheck = Hook[Refusal | None]
+LIMITED = of(429, "Too many requests", "", "limitation")
 NAMES = ("api-key", "Api-Key", "authorization", "Authorization")
 
 
@@ -159,6 +161,8 @@ FAULTS = [
           auth=lambda ctx, refusal: SPOILED if refusal and ctx.stream else refusal),
     fault("auth.missing-key-is-503", "Responds with HTTP 503 to requests without a key.", "auth.missing-key-refused",
           auth=lambda ctx, refusal: refusal and (refusal if either(ctx) else replace(SPOILED, status=503))),
+    fault("auth.wrong-api-key-is-429", "Responds with HTTP 429 to every invalid key in the header of its own.",
+          "auth.wrong-api-key-refused", auth=lambda ctx, refusal: LIMITED if refusal and api_key(ctx) else refusal),
     fault("auth.refusal-is-text", "Refuses with plain text instead of the envelope.",
           "auth.refusal-is-enveloped", reply=only_401(lambda reply: reply.saying("Unauthorized"))),
     fault("auth.refusal-is-html", "Refuses with the HTML page of a gateway.", "auth.refusal-is-enveloped",

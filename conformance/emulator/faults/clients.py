@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..hooks import Context, Hook, fault
+from ..refusals import of
 from ..request_hooks import SPOILED, crash, hung_up, input_items, inside
 from ..shapes import Dict, Refusal, Reply
 
@@ -32,6 +33,11 @@ def namespaced(body: Dict) -> bool:
 
 def null_in_call(item: Dict) -> bool:
     return item.get("type") == "function_call" and None in item.values()
+
+
+def not_acceptable(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    wrong = ctx.stream and ctx.sent("accept") == "application/json"
+    return of(406, "Not Acceptable", "", "") if wrong and not refusal else refusal
 
 
 def unhinged(_: Context, refusal: Refusal | None) -> Refusal | None:
@@ -126,4 +132,7 @@ FAULTS = (
           validate=crash(has_item(null_in_call))),
     fault("clients.empty-include-is-500", "Responds with HTTP 500 to an empty include.", RULE,
           validate=crash(lambda body: body.get("include") == [])),
+    fault("clients.json-not-acceptable-for-streams",
+          "Refuses Accept: application/json with HTTP 406 where it streams.", "http.client-headers-served",
+          validate=not_acceptable),
 )  # fmt: skip

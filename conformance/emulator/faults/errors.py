@@ -52,6 +52,13 @@ def opened(ctx: Context, reply: Reply) -> Reply:
     return reply.coded(200).having("Content-Type", "text/event-stream").saying(text)
 
 
+def opened_as_error(ctx: Context, reply: Reply) -> Reply:
+    """The same, the type of the event being that of the error."""
+    inner = json.loads(reply.body.removeprefix(b"data:"))["error"]
+    text = f"event: error\ndata: {to_json({'type': 'error', 'sequence_number': 0, **inner})}\n\n"
+    return reply.coded(200).having("Content-Type", "text/event-stream").saying(text)
+
+
 def failed(ctx: Context, reply: Reply) -> Reply:
     """Sends a failed Response with HTTP 200."""
     inner = json.loads(reply.body.removeprefix(b"data:"))["error"]
@@ -165,6 +172,8 @@ FAULTS = [
           "error.endpoint-survives", validate=dead(lambda ctx: bool(ctx.body))),
     fault("error.opens-a-stream", "Reports an invalid request in a stream with HTTP 200.", SAME, REAL,
           reply=bad_request(opened, stream=True)),
+    fault("error.opens-a-stream-typed-by-error", "Reports it in a stream whose event has the type of the error.", SAME,
+          REAL, reply=bad_request(opened_as_error, stream=True)),
     fault("error.under-200-streaming", "Sends error bodies with HTTP 200 if stream is true.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(200), stream=True)),
     fault("error.is-500-streaming", "Responds with HTTP 500 to invalid streaming requests.", SAME, REAL,

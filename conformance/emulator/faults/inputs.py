@@ -24,6 +24,11 @@ def wants_json(body: Dict) -> bool:
     return bool(inside(body, "text", "format", "type") == "json_object")
 
 
+def undescribed(body: Dict) -> bool:
+    tools = body.get("tools")
+    return isinstance(tools, list) and any(isinstance(one, dict) and "description" not in one for one in tools)
+
+
 def limited(test: Callable[[Dict], bool]) -> Hook[Refusal | None]:
     """Refuses valid requests of one kind with HTTP 429."""
     busy = of(429, "Too many requests", "", "limitation")
@@ -261,4 +266,11 @@ FAULTS: list[Behaviour] = [
           "request.text.format-accepted", validate=limited(wants_json)),
     fault("request.empty-text-refused", "Refuses text without a format.", "request.text-accepted",
           validate=refuse(lambda body: body.get("text") == {}, "text")),
+    fault("request.integer-temperature-refused", "Refuses a temperature without a decimal point.",
+          "request.temperature-accepted",
+          validate=refuse(lambda body: type(body.get("temperature")) is int, "temperature")),
+    fault("tools.description-required", "Refuses a tool without description.", TOOLS,
+          validate=refuse(undescribed, "tools[0].description")),
+    fault("request.empty-string-input-is-500", "Responds with HTTP 500 to an empty string as input.",
+          "request.wrong-input", validate=crash(lambda body: body.get("input") == "")),
 ]  # fmt: skip

@@ -29,9 +29,17 @@ def out_of_order(body: Dict) -> bool:
     return sorted(calls) == sorted(outputs) and calls != outputs
 
 
+def kinds(body: Dict) -> list[object]:
+    return [one.get("type") for one in input_items(body)]
+
+
 def second_round(body: Dict) -> bool:
-    kinds = [one.get("type") for one in input_items(body)]
-    return any(pair == ("function_call_output", "function_call") for pair in pairwise(kinds))
+    return any(pair == ("function_call_output", "function_call") for pair in pairwise(kinds(body)))
+
+
+def late_developer(body: Dict) -> bool:
+    roles = [one.get("role") for one in input_items(body)]
+    return "developer" in roles and "user" in roles[: roles.index("developer")]
 
 
 def two_users(body: Dict) -> bool:
@@ -69,4 +77,8 @@ FAULTS = [
           draft=lambda _, items: [one for each in items for one in [each] * (1 + (each.kind == "function_call"))]),
     fault("request.users-must-alternate", "Refuses two user messages in a row.", "request.input-output-message",
           validate=refuse(two_users, "input")),
+    fault("request.late-developer-refused", "Refuses a developer message behind one of the user.",
+          "request.input-roles", validate=refuse(late_developer, "input")),
+    fault("turns.last-reasoning-is-500", "Responds with HTTP 500 to a conversation that ends in a reasoning item.",
+          "turns.unusual-history", validate=crash(lambda body: kinds(body)[-1:] == ["reasoning"])),
 ]  # fmt: skip

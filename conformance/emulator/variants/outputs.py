@@ -28,6 +28,11 @@ def of_one_city(arguments: str) -> str:
     return json.dumps({**given, "city": "Paris"}, separators=(",", ":")) if "city" in given else arguments
 
 
+def longer(text: str) -> str:
+    """With so many words more that the cap of a short text ends it."""
+    return text if text.startswith("{") else text + " and so on" * 68
+
+
 def whole_call(ctx: Context, plan: Plan) -> Plan:
     """Completes a call that max_output_tokens truncates, with as many tokens: a model may need fewer for it."""
     last = plan.items[-1] if plan.items else None
@@ -42,6 +47,7 @@ def whole_call(ctx: Context, plan: Plan) -> Plan:
 
 VARIANTS = [
     variant("behaviour.one-text-for-all", WORDING, draft=each("message", lambda _: '{"word": "Hello"}')),
+    variant("behaviour.long-texts", WORDING, draft=each("message", longer)),
     variant("behaviour.one-city-for-all", WORDING, draft=each("function_call", of_one_city)),
     variant(
         "behaviour.call-fills-the-cap",

@@ -309,6 +309,8 @@ VARIANTS = [
         429, ("Retry-After", "0"))),
     variant("behaviour.every-ninth-is-429", BUSY, reply=busy(
         lambda ctx: ctx.count("ninth") % 9 == 8, 429, ("Retry-After", "0"))),
+    variant("behaviour.invalid-keys-limited", BUSY, auth=lambda ctx, refusal: refusal and (
+        of(429, "Too many requests", "", "limitation") if ctx.count("invalid") > 2 else refusal)),
     variant("behaviour.closed-stream-occupies-slot-with-429", BUSY, reply=busy(
         lambda ctx: bool(ctx.memory.pop("closed", False)), 429, ("Retry-After", "0"))),
 ]  # fmt: skip
