@@ -33,6 +33,10 @@ CANARY = re.compile(rb"kite[0-9a-f]{10}")
 PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
 
 
+#: Seconds for a released request to end: longer than streams that are sent together wait for each other.
+_ENDING = 4.0
+
+
 class Upstream:
     """A running upstream; a context manager. ``keys`` are the keys by name (``own`` and ``client``); ``wait`` is the
     longest time in seconds to wait for the client to receive a text. Raises ``OSError`` if the port is in use."""
@@ -74,7 +78,7 @@ class Upstream:
         while expected.running and time.monotonic() < until:
             time.sleep(0.002)
         expected.released.set()
-        until = time.monotonic() + 1.0
+        until = time.monotonic() + _ENDING
         while expected.running and time.monotonic() < until:
             time.sleep(0.002)
         with self.lock:
