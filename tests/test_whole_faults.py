@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.contract.fault_matrix import matrix
 from conformance.emulator import Behaviour, Context
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
 from conformance.emulator.shapes import Refusal
-from conformance.emulator.variants import VARIANTS
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
@@ -105,18 +103,6 @@ def test_two_defects_are_two_causes(behaviour: Behaviour, rules: set[str]) -> No
 )  # fmt: skip
 def test_two_faults_of_the_endpoint_are_two_causes(names: tuple[str, ...], rules: set[str]) -> None:
     assert rules <= {cause.rule for cause in causes(lines_of(combine([FAULTS[name] for name in names])))}
-
-
-@pytest.mark.parametrize(
-    ("fault_name", "variant"),
-    [
-        ("event.output-text-delta-without-content-index", "shapes.several-parts"),
-        ("event.content-part-added-without-content-index", "shapes.thoughts-in-parts"),
-    ],
-)
-def test_a_fault_of_an_endpoint_that_differs_legally_is_one_cause(fault_name: str, variant: str) -> None:
-    found = causes(lines_of(combine([FAULTS[fault_name], VARIANTS[variant]])))
-    assert {cause.rule for cause in found if cause.verdict == "fail"} == {*matrix()[fault_name]["causes"]}
 
 
 def test_two_refusals_in_a_stream_with_200_are_one_defect() -> None:
