@@ -25,8 +25,9 @@ _SAME = (
 def test_no_id_is_used_twice(responses: list[Received], case: Case) -> Findings:
     seen: dict[str, str] = {}
     complete: dict[str, Received] = {}
+    restart = _ids_restart(responses)
     for received in _each_sent(responses):
-        if same := _that_of_another(received, complete, responses):
+        if same := _that_of_another(received, complete, restart):
             yield same
             continue
         for pointer, name in _ids(received, case.context.schemas.item_types):
@@ -43,15 +44,14 @@ def _each_sent(responses: Sequence[Received]) -> Iterator[Received]:
     yield from (one for one in responses if first.setdefault(one.exchange.key, one) is one)
 
 
-def _that_of_another(
-    received: Received, complete: dict[str, Received], responses: Sequence[Received]
-) -> Finding | None:
-    """The finding for a response that is that of an earlier one; ``complete`` are the earlier ones by their content."""
+def _that_of_another(received: Received, complete: dict[str, Received], restart: bool) -> Finding | None:
+    """The finding for a response that is that of an earlier one; ``complete`` are the earlier ones by their content.
+    Where ids ``restart``, the same output alone proves nothing."""
     found = None
     for message, content in zip(_SAME, _contents(received), strict=True):
         other = complete.setdefault(content, received)
         is_whole = message == _SAME[0]
-        if found is None and other is not received and (is_whole or not _ids_restart(responses)):
+        if found is None and other is not received and (is_whole or not restart):
             same, also = message.format(other.scenario), (other.scenario,)
             found = Finding(same, "", None, "one of its own", None, received.scenario, also=also)
     return found

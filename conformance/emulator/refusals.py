@@ -35,6 +35,10 @@ def of(status: int, message: str, param: str, kind: str) -> Refusal:
     return Refusal(status, {"message": message, "param": param, "code": str(status), "type": kind})
 
 
+#: 429: too many requests.
+LIMITED = of(429, "Too many requests", "", "limitation")
+
+
 def not_found(path: str) -> Refusal:
     """404: unknown path."""
     return of(404, f"{phrase(404)}: there is no such endpoint", path, "not_found")

@@ -12,9 +12,8 @@ from dataclasses import replace
 
 from conformance.config.target import resolve
 from conformance.contract.revisions import DEFAULT
-from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.exchange.exchange import Exchange, Request
-from conformance.proxy.outcomes import FAILED, exchange_of, outcome
+from conformance.proxy.outcomes import exchange_of, has_failed
 from conformance.proxy.records import Record, Recording
 from conformance.results.records import CaseRecord
 from conformance.traffic.captured import Captured
@@ -46,11 +45,8 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
 def _is_served(record: Record) -> bool:
     """Whether the client received a response that an upstream request caused, and that has not failed: the upstream
     sends no failure, so that it is reported as such."""
-    leg = record.pairs[0].client
-    try:
-        return leg.ok and bool(record.pairs[0].upstream) and outcome(leg, "responses").finish != FAILED
-    except CannotEvaluate:
-        return leg.ok and bool(record.pairs[0].upstream)
+    pair = record.pairs[0]
+    return pair.client.ok and bool(pair.upstream) and not has_failed(pair.client)
 
 
 def _captured(record: Record, recording: Recording) -> Captured:

@@ -38,11 +38,11 @@ def group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> None
     """Group a case all of whose findings were reported before under the one that reported the first of them."""
     first: dict[str, str] = {}
     requests = [one for one in roots if one.area != "auth"]  # A lock that breaks is a defect of its own.
-    failing = [one for one in requests if any(_SERVER_ERROR.match(each.message) for each in one.findings)]
+    failing = [one for one in requests if any(map(_is_server_error, one.findings))]
     in_streams = all(name.endswith(".stream") for one in failing for name in one.found_in)
     most = _MAX_IN_STREAMS if in_streams else _MAX_SEPARATE_SERVER_ERRORS
     fails_always = len({one.requirement for one in failing}) > most
-    server_error = [each.message for one in failing for each in one.findings if _SERVER_ERROR.match(each.message)]
+    server_error = [each.message for one in failing for each in one.findings if _is_server_error(each)]
     different = {without_location(_SERVER_ERROR.sub("", message)) for message in server_error}
     few = len(different) <= _MESSAGES and not in_streams
     for one in roots:

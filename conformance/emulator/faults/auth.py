@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from ..auth import REFUSED
 from ..hooks import Context, Hook, fault
-from ..refusals import of
+from ..refusals import LIMITED
 from ..request_hooks import SPOILED, envelope, error, refused
 from ..shapes import Refusal, Reply
 from ..validate import parse
 
 AuthCheck = Hook[Refusal | None]
-LIMITED = of(429, "Too many requests", "", "limitation")
 NAMES = ("api-key", "Api-Key", "authorization", "Authorization")
 
 

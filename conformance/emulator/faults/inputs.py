@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..hooks import Behaviour, Context, Hook, fault
-from ..refusals import of
+from ..refusals import LIMITED
 from ..request import read
 from ..request_hooks import SPOILED, crash, input_items, inside, refuse
 from ..shapes import Dict, Item, ParsedRequest, Refusal, Reply, to_json
@@ -31,8 +31,7 @@ def undescribed(body: Dict) -> bool:
 
 def limited(test: Callable[[Dict], bool]) -> Hook[Refusal | None]:
     """Refuses valid requests of one kind with HTTP 429."""
-    busy = of(429, "Too many requests", "", "limitation")
-    return lambda ctx, refusal: busy if refusal is None and test(ctx.body) else refusal
+    return lambda ctx, refusal: LIMITED if refusal is None and test(ctx.body) else refusal
 
 
 # --- conversations --------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..arguments import fit
 from ..auth import REFUSED, authenticate
 from ..event_edits import said
 from ..hooks import Behaviour, Context, Hook, variant
-from ..refusals import bad_parameter, of, unsupported
+from ..refusals import LIMITED, bad_parameter, of, unsupported
 from ..request_hooks import envelope, error, input_items, inside, names_twice, refuse, refused
 from ..shapes import Dict, Header, Item, ParsedRequest, Refusal, Reply, sent, to_json
 
@@ -310,7 +310,7 @@ VARIANTS = [
     variant("behaviour.every-ninth-is-429", BUSY, reply=busy(
         lambda ctx: ctx.count("ninth") % 9 == 8, 429, ("Retry-After", "0"))),
     variant("behaviour.invalid-keys-limited", BUSY, auth=lambda ctx, refusal: refusal and (
-        of(429, "Too many requests", "", "limitation") if ctx.count("invalid") > 2 else refusal)),
+        LIMITED if ctx.count("invalid") > 2 else refusal)),
     variant("behaviour.closed-stream-occupies-slot-with-429", BUSY, reply=busy(
         lambda ctx: bool(ctx.memory.pop("closed", False)), 429, ("Retry-After", "0"))),
 ]  # fmt: skip
