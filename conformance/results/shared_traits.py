@@ -31,6 +31,9 @@ _MOST = 2
 #: Traits with which a server may refuse what it serves without them, the first that decide it.
 _COMPANIONS = (frozenset({STREAMS}), frozenset({TOOLS}), frozenset({STREAMS, TOOLS}))
 
+#: Measures of which each request has another one by chance: a little more than those served shows nothing.
+_CHANCE = ("bytes", "characters in the name of a tool")
+
 #: Words of a trait that also occur in messages about something else.
 _COMMON = frozenset({
     "a", "an", "and", "array", "as", "assistant", "begins", "behind", "beside", "call", "character", "content", "empty",
@@ -126,7 +129,7 @@ def _beyond(refused: Sequence[_Sent], served: Sequence[_Sent]) -> Iterator[str]:
     """What the refused requests have more of than any served one."""
     for name in refused[0].measures:
         least, most = min(one.measures[name] for one in refused), max(one.measures[name] for one in served)
-        if least > most and (name != "bytes" or least > 2 * most):
+        if least > most and (name not in _CHANCE or least > 2 * most):
             yield f"more than {most:,} {name}"
 
 

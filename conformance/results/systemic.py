@@ -31,6 +31,9 @@ _BODY = re.compile(r"an error body with HTTP 2\d\d: (.*)$", re.DOTALL)
 #: The rule that explains errors in each later response, whatever the request is.
 _GONE = "error.endpoint-survives"
 
+#: The rule about the status of an invalid request with and without ``stream``.
+_SAME_STATUS = "error.streaming-same-status"
+
 #: The rule about what an error shows of the server, and a message about a 5xx.
 _INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
 
@@ -39,12 +42,8 @@ _INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
 _KINDS = (
     ("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d"), ".stream", ONE),
     ("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d"), "", FEW),
-    (
-        "error.streaming-same-status",
-        re.compile(r"HTTP [45]\d\d for the plain request, HTTP 2\d\d with"),
-        ".stream",
-        ONE,
-    ),
+    (_SAME_STATUS, re.compile(r"HTTP [45]\d\d for the plain request, HTTP 2\d\d with"), ".stream", ONE),
+    (_SAME_STATUS, re.compile(r"HTTP 4\d\d for the plain request, HTTP 5\d\d with"), ".stream", ONE),
     ("error.real-status", re.compile(r"invalid request: received HTTP 5\d\d"), "", MANY),
     ("lifecycle.created-first", re.compile(r"\d+ events? of another stream"), ".stream", NONE),
 )

@@ -34,7 +34,7 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "tools": ("none", "empty", "some", "rich"),
     "effort": ("none", "thinking", "absent"),
     "stream": ("no", "yes"),
-    "temperature": ("absent", "lowest", "highest"),
+    "temperature": ("absent", "lowest", "highest", "decimals"),
     "top_p": ("absent", "lowest", "highest"),
     "cap": ("given", "absent", "highest"),
     "format": ("absent", "empty", "text", "json"),
@@ -44,8 +44,8 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "headers": ("none", "sdk", "agent"),
 }
 
-#: Levels that count as one when pairs are counted: both ends of a range, and two ways to ask for a text.
-ALIKE = {"lowest": "given", "highest": "given", "empty": "text"}
+#: Levels that count as one when pairs are counted: the values of a range, and two ways to ask for a text.
+ALIKE = {"lowest": "given", "highest": "given", "decimals": "given", "empty": "text"}
 
 #: Levels that no request combines, and why. Reasoning without a cap may cost any number of tokens.
 APART: tuple[frozenset[tuple[str, str]], ...] = (
@@ -69,7 +69,7 @@ parts    .       rich  thinking yes    lowest  highest .       empty  .      scr
 messages .       .     absent   yes    lowest  highest .       empty  auto   plain   other sdk
 .        .       empty thinking .      .       lowest  .       .      auto   .       other sdk
 parts    scripts some  .        yes    lowest  .       absent  json   .      plain   other agent
-round    long    rich  .        .      highest .       absent  empty  .      plain   .     sdk
+round    long    rich  .        .      decimals .      absent  empty  .      plain   .     sdk
 .        scripts rich  absent   yes    .       .       .       empty  .      scripts other .
 .        long    .     thinking yes    lowest  lowest  .       .      .      scripts .     agent
 parts    long    some  absent   yes    .       lowest  .       text   .      scripts .     sdk
@@ -257,9 +257,8 @@ def _body(schemas: Schemas, levels: Levels, codeword: str) -> Body:
     at = {name: levels.get(name, known[0]) for name, known in FACTORS.items()}
     documented = schemas.document("request.json")["properties"]
     properties = {name: schemas.resolve(part) for name, part in documented.items()}
-    body: dict[str, Any] = {BASE: True} if at["effort"] == "none" else {}
-    if at["effort"] == "thinking":
-        body["reasoning"] = {"effort": Effort.USUAL}
+    efforts: dict[str, Body] = {"none": {BASE: True}, "thinking": {"reasoning": {"effort": Effort.USUAL}}, "absent": {}}
+    body: dict[str, Any] = {**efforts[at["effort"]]}
     if at["cap"] != "absent":
         usual = Cap.LINE if at["effort"] == "none" else Cap.THINKING
         body["max_output_tokens"] = usual if at["cap"] == "given" else properties["max_output_tokens"]["maximum"]
@@ -267,7 +266,8 @@ def _body(schemas: Schemas, levels: Levels, codeword: str) -> Body:
         body["instructions"] = "Be brief." if at["instructions"] == "plain" else f"{MANY_SCRIPTS}\nBe brief."
     for name in ("temperature", "top_p"):
         if at[name] != "absent" and name in properties:
-            body[name] = properties[name]["minimum" if at[name] == "lowest" else "maximum"]
+            low, high = properties[name]["minimum"], properties[name]["maximum"]
+            body[name] = {"lowest": low, "highest": high, "decimals": (low + high) / 2}[at[name]]
     body["input"] = _input(at["form"], _TEXTS[at["text"]] + _question(at["format"], codeword))
     if at["format"] != "absent":
         body["text"] = _FORMATS[at["format"]]
