@@ -13,8 +13,9 @@ from conformance.contract.schemas import REVISIONS
 from conformance.emulator.hooks import fault
 from conformance.emulator.request_hooks import crash, refuse
 from conformance.emulator.shapes import Dict
-from conformance.scenarios.combinations import ALIKE, APART, FACTORS, ROWS, smaller
+from conformance.scenarios.combinations import ALIKE, APART, FACTORS, ROWS
 from conformance.scenarios.plan import Plan
+from conformance.scenarios.reduction import smaller
 from conformance.scenarios.scenario import Scenario
 from tools.in_process import clean, context, violated
 

@@ -27,6 +27,7 @@ from conformance.judge.common import (
     status_occurs_elsewhere,
 )
 from conformance.judge.encodings import must_be_encoded
+from conformance.judge.lockout import lockout
 from conformance.judge.selectors import each, everything, pairs, together
 from conformance.judge.verdict import (
     EXAMINED,
@@ -41,6 +42,7 @@ from conformance.judge.verdict import (
 )
 from conformance.scenarios.base import BASE, STREAM_BASE
 from conformance.scenarios.context import Context
+from conformance.scenarios.reduction import how_served_again
 from conformance.wire.presence import unconnected
 
 
@@ -218,6 +220,17 @@ def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findin
     yield EXAMINED
     for one in _still_served(after):
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one
+
+
+@check("error.endpoint-survives", over=each("combination"), not_for_captured=UNKNOWN_SENDER)
+def test_a_valid_key_is_accepted_each_time(received: Received, case: Case) -> Findings:
+    yield EXAMINED
+    if locked := lockout(received, scenario_of(received, case).factors):
+        words = error_detail(Received(locked, received.scenario, contract=received.contract))
+        after = scenario_of(received, case).after
+        message = f"a valid key is refused{f' behind {after}' if after else ''}, {how_served_again(received.samples)}"
+        message += f": the refusal is HTTP {locked.status}{words}"
+        yield Finding(message, want=200, got=locked.status)
 
 
 def _still_served(received: Received) -> Findings:

@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas, schemas_of
-from conformance.exchange.exchange import Exchange, Headers
+from conformance.exchange.exchange import Headers
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.inputs import prose
 from conformance.scenarios.ordinary import MANY_SCRIPTS
@@ -176,36 +176,6 @@ def reduced(scenario: Scenario, levels: Levels, contract: Contract) -> Scenario:
     body = _body(schemas, levels, scenario.about.get("codeword", ""))
     auth = scenario.auth if levels.get("auth") == "other" else contract.way.name
     return replace(scenario, body=fill(body, contract), headers=_headers(levels, scenario.about["row"]), auth=auth)
-
-
-def smaller(levels: Levels, refused: Sequence[bool]) -> tuple[Levels, Levels | None]:
-    """The smallest combination known to be refused, and the next one to send (None: nothing more can be left out).
-
-    ``refused`` is for each request sent so far, the row itself first, whether it was refused. One factor after the
-    other is left out, for good if the rest is refused without it.
-    """
-    known, place = dict(levels), 0
-    for was_refused in refused[1:]:
-        left = [name for name in known if name != [*known][place]]
-        if was_refused:
-            known = {name: known[name] for name in left}
-        else:
-            place += 1
-    if not refused or not refused[0] or len(known) < 2 or place >= len(known):
-        return known, None
-    return known, {name: level for name, level in known.items() if name != [*known][place]}
-
-
-def is_refused(exchange: Exchange) -> bool:
-    """Whether a combination was refused, or failed (all of it at every attempt, a part at the only one)."""
-    return exchange.refused or exchange.status == 500
-
-
-def how_reduced(sent: Sequence[Exchange]) -> str:
-    """How the smallest combination was found, as the end of a message; empty where it was not searched for."""
-    if any(one.status is None for one in sent):
-        return " (not reduced: smaller ones had no response)"
-    return f" (the smallest refused combination, by {len(sent)} requests)" if len(sent) > 1 else ""
 
 
 def in_words(levels: Levels) -> str:
