@@ -134,7 +134,8 @@ class Reporter:
         known = catalogue.case_ids(self._runner.session.context.target.revision) if expected else []
         grouped = [case for case in self._cases if case.id in of_sides]
         cases = [case for case in self._cases if case.id not in of_sides]
-        assembled = assemble(cases, expected, [*known, *of_sides], grouped=grouped)
+        folder = self._runner.session.folder
+        assembled = assemble(cases, expected, [*known, *of_sides], grouped=grouped, folder=folder)
         self._cases, self._problems = assembled.cases, assembled.problems
         return assembled
 
