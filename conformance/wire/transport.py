@@ -59,7 +59,7 @@ def tls() -> ssl.SSLContext:
 
 @cache
 def _without_authorities() -> ssl.SSLContext:
-    """A context that trusts nobody, for connections that never use TLS: to load the certificates of authorities takes
+    """A context without authorities, for connections that never use TLS: to load their certificates takes
     longer than all requests of a short run."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
