@@ -113,7 +113,7 @@ def test_streams_end_with_their_own_response(given: list[Received]) -> Findings:
     yield Examined(len(owners) if len(owners) > 1 else 0)
     for received in given:
         ids = first[received.scenario]
-        other = owners.get(ids[-1]) if ids and ids[-1] != ids[0] else None
+        other = owners.get(ids[-1]) if len(ids) > 1 and ids[-1] not in ids[:-1] else None
         if other and other.exchange.key != received.exchange.key:
             end = received.terminal
             message = f"{end.type} is that of the response to {other.scenario}"
