@@ -40,7 +40,7 @@ def test_the_trend_is_told_by_target_and_rule(tmp_path: Path) -> None:
     assert "passed cases (█ 100 %)" in legend
     told = told.splitlines()
     assert told[0] == "proxy: 4 nightly runs, 2026-06-01 to 2026-06-04"
-    assert told[1].endswith("50.0% passed, 1 failed, exit 0")
+    assert told[1].endswith("50.0 % passed, 1 failed, exit 0")
     assert len(told) == 4, told
     assert told[2].startswith("  ·█·█  a.b")
     assert told[3].startswith("  ··~   x.y")

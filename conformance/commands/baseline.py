@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Write or print the baseline."""
     try:
-        run = load_whole(named(options.run or options.from_run, "RUN"))
+        run = load_whole(named(options.run or options.from_run, "RUN", "a run folder or results file"))
         known = catalogue.case_ids(run.head.revision)
         text = _existing(options.output)
         file = str(options.output or "baseline")

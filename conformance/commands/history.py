@@ -22,7 +22,9 @@ HELP = "show the trend of the nightly runs, by target and rule"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the history, the target, the rules and the number of runs."""
-    parser.add_argument("--history", type=Path, default=Path("history"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--history", type=Path, default=Path("history"), metavar="DIR", help="history folder (default: %(default)s)"
+    )
     parser.add_argument("--target", metavar="NAME", help="only this target")
     parser.add_argument(
         "--rule", metavar="GLOB", help="only these rules (default: those that failed in one of the runs)"

@@ -134,10 +134,14 @@ class Bench:
 
 def snippets(url: str, model: str) -> Iterator[str]:
     """Commands that send a request to the endpoint, with the key in `MIMO_API_KEY`."""
-    yield f"curl -sN {url}/responses -H \"Authorization: Bearer $MIMO_API_KEY\" -H 'Content-Type: application/json' \\"
+    yield f"curl -sN {url}/responses \\"
+    yield "  -H \"Authorization: Bearer $MIMO_API_KEY\" -H 'Content-Type: application/json' \\"
     yield f"  -d '{json.dumps({'model': model, 'input': 'Name a river.', 'stream': True})}'"
-    yield f'python: OpenAI(base_url="{url}", api_key=os.environ["MIMO_API_KEY"]).responses.create('
-    yield f'  model="{model}", input="Name a river.")'
+    yield "or, in Python:"
+    yield "  import os, openai"
+    yield f'  client = openai.OpenAI(base_url="{url}",'
+    yield '                         api_key=os.environ["MIMO_API_KEY"])'
+    yield f'  client.responses.create(model="{model}", input="Name a river.")'
 
 
 def _json(value: object) -> Reply:

@@ -15,6 +15,7 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.report.columns import VALUES, counted, fit, labelled, listed, with_label
+from conformance.results.plain_words import in_scenario
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Number of findings shown in full; the results file has all of them.
@@ -98,7 +99,7 @@ def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
     known = responses(one) if responses and one.scenario else None
     sent = known.exchange.scenario if known else one.scenario
-    place = f"in {one.scenario}" + (f", sent as {sent}" if sent != one.scenario else "")
+    place = in_scenario(one.scenario) + (f", sent as {sent}" if sent != one.scenario else "")
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:
@@ -143,7 +144,9 @@ def _around(received: Received, index: int) -> Iterator[str]:
         return
     for event in events[max(0, index - 1) : index + 2]:
         mark = ">" if event.index == index else " "
-        more = {name: value for name, value in event.data.items() if name != "type"}
+        # What repeats the line is left out: of long data only the beginning fits.
+        said = {"type": event.data.get("type"), "sequence_number": event.index, "item_id": event.data.get("item_id")}
+        more = {name: value for name, value in event.data.items() if name not in said or value != said[name]}
         line = f"{event.index:>5} {event.frame.at:>6.0f} ms  {event.type} {json.dumps(more, ensure_ascii=False)}"
         yield fit(f"  {mark}{printable(line[:_WIDTH])}")
 

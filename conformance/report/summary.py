@@ -113,7 +113,7 @@ def levels(run: Results) -> Iterator[str]:
     if found:
         yield f"  levels  {', '.join(passed) or 'none'} passed"
     if others:
-        yield fit(f"          {show(others[0].says, 200)}")
+        yield from ("          " + line for line in wrapped(show(others[0].says, 200), 70))
 
 
 def totals(end: RunEnd) -> str:

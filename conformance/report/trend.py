@@ -57,7 +57,7 @@ def text(found: Trend) -> Iterator[str]:
 
 
 def _outcome(night: NightlyRun) -> str:
-    share = "no case evaluated" if night.pass_rate is None else f"{night.pass_rate:.1%} passed"
+    share = "no case evaluated" if night.pass_rate is None else f"{night.pass_rate:.1%}".replace("%", " %") + " passed"
     return f"{share}, {night.counts.get(FAIL, 0)} failed, exit {night.exit}"
 
 

@@ -84,7 +84,7 @@ def _seen_names(received: Received) -> Iterator[str]:
                 for path in _members(event.data):
                     yield f"{event.type} {path}"
         else:
-            kind = "answer" if received.exchange.ok else "error"
+            kind = "response" if received.exchange.ok else "error"
             for path in _members(received.json):
                 yield f"{kind} {path}"
     except CannotEvaluate:
