@@ -143,6 +143,7 @@ def test_the_page_holds_its_drawings_and_lets_no_text_become_more(tmp_path: Path
     nights = (NightlyRun(1, HOSTILE, "2026-06-01", 1, {"fail": 2, "pass": 1}), NightlyRun(2, HOSTILE, HOSTILE, 6, {}))
     found = Trend(HOSTILE, nights, {HOSTILE: ({"fail": 2}, {})})
     html = page([found])
+    assert page([found], {(HOSTILE, HOSTILE): '<a href="x">report</a>'}).count('<a href="x">') == 1
     assert "<script" not in html
     assert "\x1b" not in html
     tree = ElementTree.fromstring(html.replace("<!doctype html>", ""))
