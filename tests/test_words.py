@@ -48,13 +48,11 @@ PRIVATE = {
     r"stations?": "stage",
 }
 
-#: Packages whose text is not yet rewritten. The integrator empties this list.
-NOT_YET = (
-    "conformance/cli.py", "conformance/plugin.py", "conformance/nightly.py",
-    "conformance/engine", "conformance/pytest_plugin",
-    "conformance/results", "conformance/traffic/evaluation.py",
-    "conformance/traffic/observer.py",
-)  # fmt: skip
+#: Words that no function, class or constant is named by.
+PRIVATE_NAMES = re.compile(
+    r"(?:^|_)(?:answers?|answered|asks?|asked|tells?|told|came|comes?|holds|judged|strange|strays?|settled?|shy|twists?|fed)"
+    r"(?:_|$)"
+)
 
 #: (file or folder, expression, why it is legitimate).
 ALLOWED = (
@@ -136,3 +134,17 @@ def _instead(word: str) -> str:
 @pytest.mark.parametrize("path", _files(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_private_words(path: Path) -> None:
     assert private_words(path) == []
+
+
+def test_no_private_names() -> None:
+    """Functions, classes and constants, except of the endpoint, whose names are those in ``docs/faults.md``."""
+    found = []
+    for path in sorted((ROOT / "conformance").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if "/emulator/" in name:
+            continue
+        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if match := re.match(r"\s*(?:def|class) (\w+)|([A-Z_]{3,})\b.* = ", text):
+                word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match[1] or match[2]).lower()
+                found += [f"{name}:{line}: {word}"] * bool(PRIVATE_NAMES.search(word))
+    assert found == []

@@ -58,7 +58,7 @@ class Bench:
         started = time.monotonic()
         reply, named = self._reply(method, path, headers, body)
         took = (time.monotonic() - started) * 1000 + sum(wait for wait, _ in reply.chunks)
-        self._say(f"{method} {path} {reply.status} {took:.0f} ms{'  ' + named if named else ''}")
+        self._log_line(f"{method} {path} {reply.status} {took:.0f} ms{'  ' + named if named else ''}")
         return reply
 
     def client_closed(self) -> None:
@@ -106,9 +106,9 @@ class Bench:
             self._changed = changed
             try:
                 self._responses = read(self._script, self._faults)
-                self._say(f"{self._script} read again")
+                self._log_line(f"{self._script} read again")
             except ValueError as error:
-                self._say(f"{error}; the earlier responses stay")
+                self._log_line(f"{error}; the earlier responses stay")
         try:
             sent = json.loads(body)
         except (ValueError, RecursionError):
@@ -125,7 +125,7 @@ class Bench:
             self._endpoints[key] = self._make(combine(whole) if whole else CLEAN)
         return self._endpoints[key]
 
-    def _say(self, line: str) -> None:
+    def _log_line(self, line: str) -> None:
         if self._log:
             safe = "".join(letter if letter.isprintable() else "?" for letter in line)
             self._log.write(safe + "\n")

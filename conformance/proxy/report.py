@@ -13,7 +13,7 @@ from conformance.proxy.records import Leg, Pair, Record
 from conformance.proxy.rules import Finding, status_of
 from conformance.proxy.texts import first_difference
 from conformance.report.columns import labelled
-from conformance.report.failure import printable, told
+from conformance.report.failure import case_lines, printable
 from conformance.report.markdown import cell, code
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord
@@ -89,7 +89,7 @@ def text_of(case: CaseRecord, evaluated: Evaluated) -> str:
     """The text of a case for the terminal, with the four views."""
     if case.id in evaluated.traces:
         return f"{case.id}\n{evaluated.traces[case.id]}"
-    lines = list(told(case))
+    lines = list(case_lines(case))
     if case.id in evaluated.places and (found := sides(*evaluated.places[case.id])):
         lines.append("  both sides")
         for title, facts, excerpt in found.views:

@@ -57,12 +57,12 @@ def recorded(folder: RunDirectory) -> Responses:
 def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: str) -> str:
     """The text of a case with findings, without the affected clients, which are those of its root cause. ``again`` is
     the command of the run; ``--only`` restricts it to the case."""
-    return "\n".join([*told(case, responses), *_next(case, responses, folder, again)])
+    return "\n".join([*case_lines(case, responses), *_next(case, responses, folder, again)])
 
 
 def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
     """The same without the parts from the recorded response, for a case that may be grouped under a root cause."""
-    return "\n".join([*told(case), *affects(case.requirement, case.breaks), *_next(case, None, folder, again)])
+    return "\n".join([*case_lines(case), *affects(case.requirement, case.breaks), *_next(case, None, folder, again)])
 
 
 def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
@@ -72,7 +72,9 @@ def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
         yield from labelled("affects", f"{names} (conformance explain {rule})")
 
 
-def told(case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file") -> Iterator[str]:
+def case_lines(
+    case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file"
+) -> Iterator[str]:
     """The lines about a result: rule, source, findings with their locations. ``others_in``: where the findings are that
     are not shown; empty if that is not known yet."""
     row = requirement(case.requirement)

@@ -101,7 +101,7 @@ _KINDS = (
 #: Other defects under one rule that are shown.
 _OTHERS = 2
 
-_ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
+_RECEIVED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
 
 def in_words(cause: Cause) -> str:
@@ -174,17 +174,19 @@ def refused_in_words(first: CaseRecord) -> str:
     if not trait or not status or (" and " not in trait and says(words.partition(":")[0], trait)):
         return words
     does = "is refused with" if status[1] < "500" else "ends in"
-    return f"a request with {trait} {does} {status[1]}{_told(status[2])}"
+    return f"a request with {trait} {does} {status[1]}{_server_words(status[2])}"
 
 
 def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     message = _with_other_members(first) or " ".join(finding.message.split())
     if many_alike := _OF_MANY.match(message):
-        return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} ({in_scenario(finding.scenario)})"
-    answered = _ANSWERED.match(message)
+        return (
+            f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_server_words(many_alike[3])} ({in_scenario(finding.scenario)})"
+        )
+    answered = _RECEIVED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
-        return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
+        return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_server_words(answered[2])}"
     if not subject or not answered:
         place = f" ({in_scenario(finding.scenario)})" if finding.scenario else ""
         return f"{_ABOUT.get(first.requirement, '')}{shortened(message, _MESSAGE)}{place}"
@@ -192,7 +194,7 @@ def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
         subject += ", as an integer,"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
-    return f"{subject} {does}{_told(answered[2])}"
+    return f"{subject} {does}{_server_words(answered[2])}"
 
 
 def in_scenario(name: str) -> str:
@@ -222,7 +224,7 @@ def _sent(scenario: str) -> str:
     return _SPECIAL.get(scenario, scenario if "=" in scenario else f"scenario {scenario}")
 
 
-def _told(words: str | None) -> str:
+def _server_words(words: str | None) -> str:
     """A server's message, as the end of a sentence."""
     return f": {shortened(words, _MESSAGE)}" if words else ""
 
