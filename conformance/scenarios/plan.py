@@ -55,7 +55,7 @@ def _most(scenario: Scenario, body: Body, uncapped: int) -> int:
 
 
 def uncapped(scenario: Scenario, body: Body | None = None) -> bool:
-    """Whether a request may be served without a valid max_output_tokens. ``body`` is the body that is sent, if it is not
+    """Whether a request may be served without a valid max_output_tokens. ``body`` is the body that is sent, by default
     that of the scenario."""
     most = _most(scenario, scenario.body if body is None else body, 1)
     return scenario.method == "POST" and scenario.expect != "refusal" and not scenario.searches and most < 1
