@@ -8,6 +8,7 @@ with the term to use instead. Legitimate uses are in ``ALLOWED``, each with its 
 from __future__ import annotations
 
 import io
+import json
 import re
 import tokenize
 import tomllib
@@ -91,21 +92,32 @@ def _python(path: Path) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
-def _rules(path: Path) -> Iterator[tuple[int, str]]:
-    """The sentences of a file of rules."""
-    for row in tomllib.loads(path.read_text(encoding="utf-8")).get("requirement", []):
-        yield 0, row["says"]
+def _sentences(value: object) -> Iterator[tuple[int, str]]:
+    """The sentences in a document: of rules, clauses, consequences and schemas."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("says", "why", "description", "title") and isinstance(inner, str):
+                yield 0, inner
+            else:
+                yield from _sentences(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _sentences(inner)
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
     if path.suffix == ".py":
         return _python(path)
-    return _rules(path) if path.suffix == ".toml" else iter([(1, path.read_text(encoding="utf-8"))])
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return iter([(1, text)])
+    return _sentences(tomllib.loads(text) if path.suffix == ".toml" else json.loads(text))
 
 
 def _files() -> list[Path]:
-    found = [*ROOT.glob("conformance/**/*.py"), *ROOT.glob("conformance/contract/rules/*.toml")]
-    found += [*ROOT.glob("tools/**/*.py"), *ROOT.glob("docs/*.md")]
+    found = [*ROOT.glob("conformance/**/*.py"), *ROOT.glob("conformance/contract/**/*.toml")]
+    found += [*ROOT.glob("tools/**/*.py"), *ROOT.glob("docs/*.md"), *ROOT.glob("schemas/**/*.json")]
+    found += [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     return sorted(found)
 
 
