@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m conformance.e
     """
     options = _parser(prog).parse_args(argv)
     if options.list_faults or options.list_variants:
-        _list(FAULTS if options.list_faults else VARIANTS)
+        wanted = options.fault if options.list_faults else options.variant
+        known = FAULTS if options.list_faults else VARIANTS
+        _list({name: one for name, one in known.items() if not wanted or any(fnmatch.fnmatch(name, w) for w in wanted)})
         return 0
     key = os.environ.get(KEY_VARIABLE) or DEFAULT_KEY
     try:
@@ -128,7 +130,7 @@ def _why(failure: OSError | OverflowError) -> str:
 
 
 def _list(known: Mapping[str, Behaviour]) -> None:
-    widest = max(map(len, known))
+    widest = max(map(len, known), default=0)
     for name, behaviour in known.items():
         print(f"{name:{widest}}  {behaviour.says}")
 
@@ -157,8 +159,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--script", type=Path, metavar="FILE", help="TOML file of scripted responses (docs/emulator.md)")
     add("--quiet", action="store_true", help="print only the URL")
     add("--log", metavar="FILE", help="append a JSON line for each request, without its headers")
-    add("--list-faults", action="store_true", help="list all faults and exit")
-    add("--list-variants", action="store_true", help="list all variants and exit")
+    add("--list-faults", action="store_true", help="list the faults (those of --fault, or all) and exit")
+    add("--list-variants", action="store_true", help="list the variants (those of --variant, or all) and exit")
     return parser
 
 

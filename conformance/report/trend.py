@@ -17,7 +17,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 #: What the characters of :func:`text` mean.
 LEGEND = (
     f"One character a nightly run, oldest first. Of a target: passed cases ({_BARS[-1]} 100 %).\n"
-    "Of a rule: a bar for the cases that failed, · all passed, ~ flaky."
+    "Of a rule: a bar for the cases that failed, · all passed, ~ flaky. The numbers are those of the last run."
 )
 
 #: The state of one rule in one nightly run.
