@@ -160,3 +160,20 @@ def test_no_private_names() -> None:
                 word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match[1] or match[2]).lower()
                 found += [f"{name}:{line}: {word}"] * bool(PRIVATE_NAMES.search(word))
     assert found == []
+
+
+def test_references_exist() -> None:
+    """A name that a docstring or a comment refers to occurs in the code of its module, or of the one it names."""
+    missing = []
+    for path in sorted((ROOT / "conformance").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for name in set(re.findall(r":(?:func|class|data):`(\w+(?:\.\w+)*)`", text)):
+            *parts, last = name.split(".")
+            if parts and parts[0] != "conformance":
+                continue  # A member, or a name of another package.
+            where = ROOT.joinpath(*parts).with_suffix(".py") if parts else path
+            where = where if where.is_file() else ROOT.joinpath(*parts) / "__init__.py"
+            known = where.read_text(encoding="utf-8") if where.is_file() else ""
+            if not re.search(rf"(?<![`.]){last}\b(?!`)", known):
+                missing.append(f"{path.relative_to(ROOT).as_posix()}: {name}")
+    assert missing == []

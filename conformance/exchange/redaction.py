@@ -181,7 +181,7 @@ def redact_response(
     """Headers and chunks with the credentials replaced, and the places that contained one.
 
     The chunks are joined, so that a credential split over chunks is found; their lengths stay. A compressed body with a
-    credential is compressed again. ``said`` is the body of the request: see :func:`blank`.
+    credential is compressed again. ``said`` is the body of the request: see :func:`redact`.
     """
     leaks: list[str] = []
     clean: list[tuple[str, str]] = []

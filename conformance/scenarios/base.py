@@ -6,7 +6,7 @@ refuse nearly every request, each for a reason that is not its own. So the first
 forms if it is refused, until one is served: each form is a sample of that scenario. The served sample is the evidence:
 :func:`form_of` reads the form from its recorded request, and :func:`adapted` gives every later request that form.
 
-A scenario that is about a part of the base itself (:func:`asks_about`) keeps that part; so each refused part is
+A scenario that is about a part of the base itself (:func:`parts_about`) keeps that part; so each refused part is
 reported by its own rule.
 """
 

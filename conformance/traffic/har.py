@@ -60,7 +60,7 @@ class Har:
 
 def read_har(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har:
     """Read a HAR file; ``named``: further headers with a key; ``prefix`` precedes the label of each exchange.
-    :class:`Misconfigured` if it is not a HAR file."""
+    Raises :class:`conformance.Misconfigured` if it is not a HAR file."""
     return read_entries(HarEntries(path), path.parent, named, lambda place: f"{prefix}entry {place}")
 
 

@@ -32,7 +32,7 @@ def _gzipped(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
 
 
 def _changed(**changes: Any) -> Change:
-    """The response with other members of :class:`Answer`."""
+    """The response with other members of :class:`ScriptedResponse`."""
     return lambda answer, _: replace(answer, **changes)
 
 
