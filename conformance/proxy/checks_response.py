@@ -11,7 +11,7 @@ from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
-from conformance.proxy.texts import text_differs
+from conformance.proxy.texts import first_difference, marked, text_differs
 
 #: The two sides in a message about texts.
 SENT, TAKEN = "the upstream sent", "the client received"
@@ -125,7 +125,18 @@ def finish(view: View) -> Findings:
     elif taken.finish == UNFINISHED and streams(view.client):
         raise CannotEvaluate("the stream to the client has no end")  # The rule about the form reports it.
     elif sent.finish != taken.finish:
-        yield Finding(_ends_differ(sent, taken), sent.finish, taken.finish)
+        yield Finding(_ends_differ(sent, taken) + _failed_at(view, sent, taken), sent.finish, taken.finish)
+
+
+def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
+    """Where in the text a stream failed, for a message; empty unless it did."""
+    if taken.finish != FAILED or not streams(view.client):
+        return ""
+    for member, kind in (("reasoning", "reasoning_text"), ("text", "output_text")):
+        want, got = getattr(sent, member), deltas(view.client, kind)
+        if want != got:
+            return f": the last of the {member} that it received is before {marked(want, first_difference(want, got))}"
+    return ""
 
 
 def _ends_differ(sent: Outcome, taken: Outcome) -> str:

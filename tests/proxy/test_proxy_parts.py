@@ -23,12 +23,12 @@ from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report, run
-from conformance.proxy.differences import of_requests, same_json
+from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.process import NotStarted, started
 from conformance.proxy.serving import serving
-from conformance.proxy.texts import first_difference, marked
+from conformance.proxy.texts import first_difference, marked, same_json
 from conformance.results.results_file import read
 
 
