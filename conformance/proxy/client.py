@@ -23,6 +23,9 @@ _CONNECT = 5.0
 
 _READ = 65536
 
+#: Milliseconds within which chunks are one.
+_JOINED = 1.0
+
 #: Seconds between the event ``close_at`` of a call and the end of its connection.
 _MOMENT = 0.1
 
@@ -153,6 +156,12 @@ class _Reader:
         """Whether the connection was established."""
         return connection.sock is not None or bool(self.chunks)
 
+    def _add(self, data: bytes) -> None:
+        """Note a chunk, joined with one a moment before: a proxy can send millions of a byte each."""
+        at = self._clock()
+        before = self.chunks.pop() if self.chunks and at - self.chunks[-1].at < _JOINED else Chunk(at, b"")
+        self.chunks.append(Chunk(before.at, before.data + data))
+
     def read(self, response: http.client.HTTPResponse, held: socket.socket, until: float) -> str:
         """Read the body; returns how it ended."""
         last = until + (_MOST_TIMES - 1) * self._call.limit
@@ -165,7 +174,7 @@ class _Reader:
             if not data:
                 # For a body of known length, read1 reports an early end as the end.
                 return "cut" if response.length else "clean"
-            self.chunks.append(Chunk(self._clock(), data))
+            self._add(data)
             until += len(data) / _SLOW
             self._call.received += data
             if len(self._call.received) > MAX_BODY:
