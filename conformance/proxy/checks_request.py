@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
@@ -42,10 +42,14 @@ def served(view: View) -> Findings:
             continue
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
-        if before := next((one.notes["after"] for one in good if "after" in one.notes), ""):
-            where += f", on the connection of {before}"
+        where += on_connection(good)
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
+
+
+def on_connection(legs: Sequence[Leg]) -> str:
+    """What the proxy can have left unread on the connection of one of the requests, for messages; else empty."""
+    return next((f", on the connection of {leg.notes['after']}" for leg in legs if "after" in leg.notes), "")
 
 
 def _is_response(leg: Leg) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.proxy.checks_request import on_connection
 from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
 from conformance.proxy.records import Leg, Pair
@@ -238,7 +239,7 @@ def same_response(view: View) -> Findings:
         if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):
             return
     except CannotEvaluate as error:
-        says = f"the upstream sent the form {name!r}, and {at_client(error)}"
+        says = f"the upstream sent the form {name!r}{on_connection([upstream])}, and {at_client(error)}"
         yield Finding(says, "the same response", status_of(leg))
         return
     yield from _same(view, name, sent, taken)
