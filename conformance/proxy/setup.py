@@ -6,6 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass
 
+from conformance.config.request_headers import filled
 from conformance.config.target import Misconfigured, is_loopback
 from conformance.contract.revisions import DEFAULT
 from conformance.decode.cannot_evaluate import CannotEvaluate
@@ -73,6 +74,7 @@ def settings_of(
         max(limits.limit, IDLE_BEFORE_RETRY * (wait or 0)),
         profile.system_text,
         profile.effort,
+        *filled(profile.headers),
     )
 
 
