@@ -10,6 +10,7 @@ from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_request import on_connection
 from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
+from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import first_difference, marked, text_differs
@@ -181,7 +182,7 @@ def form(view: View) -> Findings:
     leg = view.served()
     if leg.ended == "closed":
         raise CannotEvaluate("the suite did not read all of a very large body")
-    if leg.ended == "time-out" and _in_progress(leg, view.settings["wait"]):
+    if leg.ended == "time-out" and leg.detail != HUNG and _in_progress(leg, view.settings["wait"]):
         raise CannotEvaluate(f"the response was in progress for {(leg.ended_at - leg.began) / 1000:.0f} s")
     wants = leg.requests_stream
     kind = (leg.header("content-type", True) or "").partition(";")[0].strip().lower()
