@@ -35,7 +35,7 @@ def test_a_body_has_one_framing(received: Received) -> Findings:
 
 
 @check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))
-def test_body_of_a_refusal_arrives_whole(received: Received) -> Findings:
+def test_body_of_a_refusal_is_complete(received: Received) -> Findings:
     if not received.exchange.refused:
         raise DoesNotApply("the request was not refused")
     size, exchange = len(received.exchange.body), received.exchange
