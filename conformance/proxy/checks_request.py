@@ -9,7 +9,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import mapping
 from conformance.proxy import conversation
-from conformance.proxy.differences import LOST, Difference, of_requests, pairing
+from conformance.proxy.differences import LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
@@ -225,11 +225,13 @@ def calls(view: View) -> Findings:
         raise DoesNotApply("the request contains no call and no tool result")
     found = list(_of(view, "request.calls"))
     yield from found
-    want, got = pairing(sent), pairing(received)
+    want, got = conversation.pairing(sent), conversation.pairing(received)
     if found or len(want) != len(got) or received.problems:
         return
-    for at, ((call, name), (other, other_name)) in enumerate(zip(want, got, strict=True)):
-        if call != other:
+    for at, (text, call, name) in enumerate(want):
+        same = [(other, its) for received_text, other, its in got if received_text == text]
+        if same and call not in (other for other, _ in same):
+            other_name = same[0][1]
             says = f"tool result {at + 1} reached the upstream with the id {other_name}, not with that of its call"
             yield Finding(f"{says}; the client sent {name}", name, other_name, 0, 0)
             return

@@ -6,9 +6,11 @@ import json
 import os
 import sys
 import time
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,8 +29,9 @@ from conformance.proxy.differences import of_requests, same_json
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.process import NotStarted, started
-from conformance.proxy.serving import serving
+from conformance.proxy.serving import Served, serving
 from conformance.proxy.texts import first_difference, marked
+from conformance.pytest_plugin import both_sides
 from conformance.results.results_file import read
 
 
@@ -77,6 +80,25 @@ def test_legal_translations_are_equal(messages: list[dict[str, Any]]) -> None:
 )  # fmt: skip
 def test_a_difference_is_one_violation(messages: list[dict[str, Any]], rules: list[str]) -> None:
     assert differences(CLIENT, {"messages": messages}) == rules
+
+
+REFERRING = {"properties": {"at": {"$ref": "#/$defs/point"}}, "$defs": {"point": {"type": "array"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "rules"),
+    [
+        ({"properties": {"at": {"type": "array"}}}, []),
+        ({"properties": {"at": {"type": "array"}}, "$defs": REFERRING["$defs"]}, []),
+        ({"properties": {"at": {"type": "object"}}}, ["request.tools"]),
+        ({"properties": {"at": {"$ref": "#/$defs/point"}}}, ["request.tools"]),
+    ],
+)
+def test_a_reference_can_be_replaced_by_its_definition(schema: dict[str, Any], rules: list[str]) -> None:
+    tool = {"name": "f", "parameters": REFERRING}
+    upstream = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    sent, received = {"input": "Go.", "tools": [{"type": "function", **tool}]}, {"messages": [user("Go.")]}
+    assert differences(sent, {**received, "tools": [upstream]}) == rules
 
 
 @pytest.mark.parametrize(
@@ -269,7 +291,8 @@ def test_the_chat_upstream_serves_requests_without_a_script() -> None:
     assert stream.endswith("data: [DONE]\n\n")
     assert json.loads(stream.split("data: ")[-2])["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
     assert endpoint.respond("POST", "/v1/chat/completions", [], b"{}").status == 401
-    for wrong in (b"x", b"[]", b'{"model": "m"}', b'{"model": "m", "messages": [{"role": "x"}]}'):
+    nameless = json.dumps({**body, "tools": [{"type": "function", "function": {"name": ""}}]}).encode()
+    for wrong in (b"x", b"[]", b'{"model": "m"}', b'{"model": "m", "messages": [{"role": "x"}]}', nameless):
         assert endpoint.respond("POST", "/v1/chat/completions", headers, wrong).status == 400
 
 
@@ -385,6 +408,22 @@ def test_a_proxy_that_passes_keys_through_has_an_upstream_with_the_key_of_the_cl
                 statuses[key] = connection.getresponse().status
                 connection.close()
     assert statuses == {CLIENT_KEY: 200, UPSTREAM_KEY: 401}
+
+
+def test_the_built_in_endpoint_behind_a_proxy_has_the_revision_of_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "target.toml"
+    file.write_text('name = "x"\nendpoint = "http://127.0.0.1:9/v1"\nrevision = "2026-10"\n')
+    options = {"target": str(file), "dialect": "responses"}
+    config = SimpleNamespace(
+        getoption=options.get, args=[], invocation_params=SimpleNamespace(dir=tmp_path),
+        option=SimpleNamespace(collectonly=False, markexpr="smoke"),
+    )  # fmt: skip
+    served: list[Any] = []
+    monkeypatch.setattr(both_sides, "serving", lambda *given: nullcontext(served.extend(given) or Served(tmp_path)))
+    both_sides.served_to(config, ExitStack())  # type: ignore[arg-type]
+    assert served[3] == "2026-10"
 
 
 def test_a_message_can_be_divided_between_a_text_and_an_image() -> None:
