@@ -526,6 +526,47 @@ def test_what_one_response_shows_twice_is_one_defect(follows: str, cause: str) -
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {}
 
 
+@pytest.mark.parametrize(
+    ("other", "pointer", "first", "follows"),
+    [
+        ("identity.created-at", "/response/created_at", "lifecycle.indexes-dense", False),
+        ("lifecycle.all-closed-at-terminal", "", "lifecycle.indexes-dense", False),
+        ("identity.item-id", "/item_id", "lifecycle.indexes-dense", True),
+        ("identity.response-id", "/response/id", "lifecycle.item-opened-once", False),
+        ("lifecycle.done-once", "", "lifecycle.part-opened-once", True),
+        ("lifecycle.deltas-before-done", "", "lifecycle.part-opened-once", True),
+        ("sum.plain-same-shape", "/response/metadata", "lifecycle.part-opened-once", False),
+    ],
+)
+def test_what_is_wrong_with_an_item_explains_nothing_of_the_response(
+    other: str, pointer: str, first: str, follows: bool
+) -> None:
+    one = line(f"{other}@text.stream", "b", pointer=pointer)
+    assert (one.id in causes(one, line(f"{first}@text.stream", "a"))) is follows
+
+
+@pytest.mark.parametrize(
+    ("words", "follows"), [("error: unknown 'a' in the text", True), ("error: busy, retry", False)]
+)
+def test_a_stream_that_ends_in_the_words_of_a_refusal_follows(words: str, follows: bool) -> None:
+    refusal = line(
+        "turns.full-output-returned@turns.output-returned", "received HTTP 400: unknown 'a' in the text / input"
+    )
+    stream = line("response.ends-final@turns.output-returned.stream", f"the stream ends in {words}")
+    refusal = _expecting(refusal, 200)
+    assert causes(refusal, stream) == ({stream.id: refusal.id} if follows else {})
+
+
+def test_findings_can_have_a_cause_each() -> None:
+    one = line("sum.plain-same-shape@text", "a", pointer="/response/created_at")
+    one = replace(one, findings=(*one.findings, replace(one.findings[0], message="b", pointer="/response/error")))
+    failure = line("response.schema@text", "c", pointer="/response/created_at")
+    warning = line("response.nullable-members-present@text", "d", "warning", pointer="/response/error")
+    assert causes(one, failure) == {}
+    assert causes(one, warning) == {warning.id: one.id}
+    assert causes(one, failure, warning) == {one.id: failure.id}
+
+
 def test_reasoning_without_its_message_has_other_types_of_items_than_another_effort() -> None:
     other = line("effort.values-alike@values", "a", "warning", at="effort.low", also=("effort.medium",))
     empty = line("response.not-empty@effort.medium", "b")
