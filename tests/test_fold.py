@@ -11,6 +11,7 @@ import pytest
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
 from conformance.judge.reasons import NO_EVIDENCE, Reason
+from conformance.results.across_sides import with_causes_across
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
@@ -555,6 +556,22 @@ def test_a_stream_that_ends_in_the_words_of_a_refusal_follows(words: str, follow
     stream = line("response.ends-final@turns.output-returned.stream", f"the stream ends in {words}")
     refusal = _expecting(refusal, 200)
     assert causes(refusal, stream) == ({stream.id: refusal.id} if follows else {})
+
+
+@pytest.mark.parametrize(
+    ("rule", "says", "follows"),
+    [
+        ("truncation.incomplete", "the response reached max_output_tokens (16), but its status is completed", True),
+        ("response.ends-final", "the final status is 'failed'", False),
+    ],
+)
+def test_what_both_sides_of_a_proxy_state_explains_the_run_behind_it(rule: str, says: str, follows: bool) -> None:
+    side = line(
+        "proxy.response.finish@response.cut", "the upstream's response is incomplete: max_output_tokens, the ..."
+    )
+    seen = line(f"{rule}@cut", says)
+    assert with_causes_across([side], [seen])[1].cause == (side.id if follows else "")
+    assert with_causes_across([replace(side, verdict="warning")], [seen])[1].cause == ""
 
 
 def test_findings_can_have_a_cause_each() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from conformance.results import results_file
+from conformance.results.across_sides import with_causes_across
 from conformance.results.baseline import Entry, Problem, apply
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
@@ -42,6 +43,6 @@ def assemble(
     ``known`` are the ids of all cases of the revision; they decide whether an entry is stale or unmatched. ``today``
     is compared with the ``until`` of entries; None is the current date in UTC.
     """
-    found = [*grouped, *group_by_cause(results_file.in_order(cases))]
+    found = with_causes_across(grouped, group_by_cause(results_file.in_order(cases)))
     marked, problems = apply(found, entries, known, today or datetime.now(UTC).date())
     return Assembled(with_representative_causes(marked), problems)

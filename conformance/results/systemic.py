@@ -131,7 +131,7 @@ def with_the_same_refusal(broken: Sequence[CaseRecord], causes: Mapping[str, str
     found: dict[str, str] = {}
     for one in broken:
         ends = [STREAM_END.search(each.message) for each in one.findings]
-        root = root_of(one.id, causes)  # The other streams of its rule end alike, with what each request contains.
+        root = root_of(one.id, causes)  # Other streams of the rule end in the same error.
         if root in found or not ends or not all(ends) or root.partition("@")[0] != one.requirement:
             continue
         words = [end[1] for end in ends if end]
