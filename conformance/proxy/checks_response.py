@@ -124,6 +124,8 @@ def finish(view: View) -> Findings:
         yield Finding(f"{says}, and the client's is {taken.finish}", "the complete response", taken.finish)
     elif taken.finish == UNFINISHED and streams(view.client):
         raise CannotEvaluate("the stream to the client has no end")  # The rule about the form reports it.
+    elif taken.finish == FAILED and view.record.probe.removesuffix(".stream") in view.failing.get("request.served", ()):
+        raise CannotEvaluate("the same request without a stream is not served")
     elif sent.finish != taken.finish:
         yield Finding(_ends_differ(sent, taken), sent.finish, taken.finish)
 

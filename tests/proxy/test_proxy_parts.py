@@ -19,15 +19,17 @@ from starting import free_port, is_gone
 
 from conformance import cli
 from conformance.config.target import Misconfigured
+from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.emulator import chat
 from conformance.emulator.proxy import FAULTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RESULTS
-from conformance.proxy import conversation, profile, records, report, run
+from conformance.proxy import checks_response, conversation, profile, records, report, run
 from conformance.proxy.differences import of_requests, same_json
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.kit import Clock, Settings
+from conformance.proxy.outcomes import FAILED, Outcome
 from conformance.proxy.process import NotStarted, started
 from conformance.proxy.serving import Served, serving
 from conformance.proxy.texts import first_difference, marked
@@ -447,6 +449,17 @@ def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None
         "@request.string.stream: the client received HTTP 200 and a failure for a documented request, before the upstr"
     )
     assert "request.reaches-upstream" not in found
+
+
+def test_the_stream_of_a_request_that_is_not_served_has_no_cause_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Outcome("kite", "", [], "completed", None)
+    monkeypatch.setattr(checks_response, "both", lambda view: (sent, replace(sent, finish=FAILED)))
+    monkeypatch.setattr(checks_response, "_abandoned", lambda view, sent: False)
+    view: Any = SimpleNamespace(record=SimpleNamespace(probe="request.tools.stream"), failing={})
+    assert len(list(checks_response.finish(view))) == 1
+    view.failing["request.served"] = ["request.tools"]
+    with pytest.raises(CannotEvaluate):
+        list(checks_response.finish(view))
 
 
 @pytest.mark.parametrize(("chunk", "rule"), [(b"data: {}\n\n", "?response.form"), (b": ping\n\n", "response.form")])
