@@ -13,7 +13,8 @@ from fnmatch import fnmatchcase
 from conformance.judge.verdict import FAIL
 from conformance.results.records import CaseRecord
 
-#: A rule about a proxy and what its finding states, then a rule of an endpoint that follows and what it states.
+#: A rule about a proxy and what its finding states, behind its probe, then a rule of an endpoint that follows and what
+#: it states.
 _FOLLOWS = (
     ("proxy.response.finish", "is incomplete: max_output_tokens", "truncation.incomplete", "reached max_output_tokens"),
     ("proxy.response.finish", "(with the status incomplete)", "lifecycle.terminal-agrees-with-status", "incomplete"),
@@ -21,6 +22,8 @@ _FOLLOWS = (
     ("proxy.response.reasoning", "received none", "effort.plain-equals-stream", "streamed response: no reasoning"),
     ("proxy.request.parameters", "effort: the client sent", "effort.none-does-not-think", ""),
     ("proxy.request.parameters", "format: the client sent", "format.json-*", ""),
+    ("proxy.request.served", "@request.reasoning-item:", "request.reasoning-returned", "received HTTP 4"),
+    ("proxy.request.served", "@request.tool-result-parts:", "tools.output-parts-accepted", "HTTP 4"),
     ("proxy.failure.client-error-kept", "received HTTP 5", "error.real-status", "invalid request: received HTTP 5"),
 )
 
@@ -39,6 +42,6 @@ def _cause(one: CaseRecord, roots: Sequence[CaseRecord]) -> str:
         if fnmatchcase(one.requirement, follows) and all(word in each.message for each in one.findings):
             for root in roots:
                 is_cause = root.requirement == rule and (root.verdict == FAIL or one.verdict != FAIL)
-                if is_cause and any(says in each.message for each in root.findings):
+                if is_cause and any(says in f"@{root.scenario}: {each.message}" for each in root.findings):
                     return root.id
     return ""
