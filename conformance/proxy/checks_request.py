@@ -225,6 +225,7 @@ def calls(view: View) -> Findings:
         raise DoesNotApply("the request contains no call and no tool result")
     found = list(_of(view, "request.calls"))
     yield from found
+    found += _of(view, "request.roles-and-order")  # With the calls in another order their numbers are others.
     want, got = conversation.pairing(sent), conversation.pairing(received)
     if found or len(want) != len(got) or received.problems:
         return
