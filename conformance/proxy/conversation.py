@@ -7,7 +7,7 @@ in one role are joined, a parameter has one name.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -300,3 +300,8 @@ def _set_other(made: Conversation, body: dict[str, Any]) -> None:
 def of(body: dict[str, Any], dialect: str) -> Conversation:
     """The content of a request in a dialect."""
     return of_chat(body) if dialect == "chat" else of_responses(body)
+
+
+def counted(turns: Iterable[Turn]) -> dict[str, int]:
+    """The numbers of ``calls`` and of ``results``."""
+    return {name: sum(len(getattr(one, name)) for one in turns) for name in ("calls", "results")}

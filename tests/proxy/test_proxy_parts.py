@@ -26,13 +26,14 @@ from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import checks_response, conversation, profile, records, report, run
-from conformance.proxy.differences import of_requests, same_json
+from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.outcomes import FAILED, Outcome
+from conformance.proxy.patience import HUNG
 from conformance.proxy.process import NotStarted, started
 from conformance.proxy.serving import Served, serving
-from conformance.proxy.texts import first_difference, marked
+from conformance.proxy.texts import first_difference, marked, same_json
 from conformance.pytest_plugin import both_sides
 from conformance.results.results_file import read
 
@@ -455,21 +456,29 @@ def test_the_stream_of_a_request_that_is_not_served_has_no_cause_of_its_own(monk
     sent = Outcome("kite", "", [], "completed", None)
     monkeypatch.setattr(checks_response, "both", lambda view: (sent, replace(sent, finish=FAILED)))
     monkeypatch.setattr(checks_response, "_abandoned", lambda view, sent: False)
-    view: Any = SimpleNamespace(record=SimpleNamespace(probe="request.tools.stream"), failing={})
+    monkeypatch.setattr(checks_response, "streams", lambda leg: False)
+    view: Any = SimpleNamespace(record=SimpleNamespace(probe="request.tools.stream"), failing={}, client=None)
     assert len(list(checks_response.finish(view))) == 1
     view.failing["request.served"] = ["request.tools"]
     with pytest.raises(CannotEvaluate):
         list(checks_response.finish(view))
 
 
-@pytest.mark.parametrize(("chunk", "rule"), [(b"data: {}\n\n", "?response.form"), (b": ping\n\n", "response.form")])
-def test_a_slow_stream_does_not_hang(chunk: bytes, rule: str) -> None:
+@pytest.mark.parametrize(
+    ("chunk", "detail", "rule"),
+    [
+        (b"data: {}\n\n", "", "?response.form"),
+        (b": ping\n\n", "", "response.form"),
+        (b"data: {}\n\n", HUNG, "response.form"),
+    ],
+)
+def test_a_slow_stream_does_not_hang(chunk: bytes, detail: str, rule: str) -> None:
     """The client stops waiting for a stream whose events still arrive, and for one with comments alone."""
     recording = recorded("responses", CLEAN, ["response.text.stream"])
     (record,) = recording.records
     leg = record.pairs[0].client
     late = leg.ended_at + 5000
     chunks = (leg.chunks[0], Chunk(late, chunk))
-    slow = replace(record.pairs[0], client=replace(leg, ended="time-out", ended_at=late, chunks=chunks))
+    slow = replace(record.pairs[0], client=replace(leg, ended="time-out", ended_at=late, chunks=chunks, detail=detail))
     found = problems(evaluate(replace(recording, records=(replace(record, pairs=(slow,)),))))
     assert [one for one in found if one.endswith("response.form")] == [rule]
