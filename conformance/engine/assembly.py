@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 
 from conformance.exchange.run_directory import RunDirectory
 from conformance.results import results_file
+from conformance.results.across_sides import with_causes_across
 from conformance.results.baseline import Entry, Problem, apply
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
@@ -46,7 +47,7 @@ def assemble(
     ``known`` are the ids of all cases of the revision; they decide whether an entry is stale or unmatched. ``today``
     is compared with the ``until`` of entries; None is the current date in UTC.
     """
-    found = [*grouped, *group_by_cause(results_file.in_order(cases))]
+    found = with_causes_across(grouped, group_by_cause(results_file.in_order(cases)))
     marked, problems = apply(found, entries, known, today or datetime.now(UTC).date())
     shown = with_traits(marked, folder.recorded(), folder.read) if folder else marked
     return Assembled(with_representative_causes(shown), problems)

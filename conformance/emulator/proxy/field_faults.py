@@ -282,4 +282,7 @@ FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(_one_call_a_message)}),
     ("last-call-alone", "Keeps only the last of parallel calls of the input.", "request.calls",
      {"sent": messages(_last_call)}),
+    ("ends-with-usage", "Ends a stream only if the upstream has sent its usage.", "forms.same-response",
+     {"events": lambda ctx, event: [] if "usage" in (event.get("response") or {})
+      and event["type"] == "response.completed" and event["response"]["usage"] is None else [event]}),
 )  # fmt: skip
