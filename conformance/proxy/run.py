@@ -20,8 +20,8 @@ from conformance.proxy.setup import check_setup
 from conformance.proxy.steps import are_refused, next_step
 from conformance.proxy.upstream import Upstream
 
-#: The probes that show whether the proxy is set up.
-_FIRST = ("request.string", "request.string.stream")
+#: The probes that show whether the proxy is set up: a proxy may refuse one form of input.
+_FIRST = ("request.string", "request.string.stream", "request.easy-message")
 
 
 def open_upstream(settings: Settings, port: int, clock: Clock) -> Upstream:
