@@ -23,7 +23,7 @@ SERVED: list[dict[str, Any]] = [
     {"input": [{"role": "user", "content": "hello"}], "stream": True},
     {"input": "hello", "tools": [{"type": "function", "name": "a", "parameters": {}}], "stream": True},
     {"input": "hello", "reasoning": {"effort": "low"}},
-    {"input": "hello", "tool_choice": "auto"},
+    {"input": "hello 天", "tool_choice": "auto"},
     {"input": "hello", "reasoning": {"effort": "high"}, "stream": True},
     {"input": [{"type": "message", "role": "user", "content": "a"}], "stream": True, "tools": []},
 ] * 4
@@ -64,6 +64,8 @@ def tool(**more: Any) -> dict[str, Any]:
         ("too many", [{"input": "hello", "tools": [tool(name=one, parameters={}) for one in "ab"]}],
          "more than 1 tools"),
         ("surrogates not allowed", [{"input": "a\x00b \ud83d"}], "an unpaired surrogate"),
+        ("Incorrect string value", [{"input": "hello \U0001f600"}, {"input": "x", "instructions": "天 \U0001f44d"}],
+         "a character of four bytes, such as an emoji"),
         ("input is required", [{"input": [{"type": "message", "role": "user", "content": "a"},
                                           {"role": "user", "content": "a"}]}],
          "a message without type beside items with a type"),

@@ -205,6 +205,8 @@ def _of_text(sent: str) -> Iterator[str]:
         yield "a NUL character"
     if re.search("[\ud800-\udfff]", sent):
         yield "an unpaired surrogate"
+    if re.search("[\U00010000-\U0010ffff]", sent):
+        yield "a character of four bytes, such as an emoji"
 
 
 def _type(item: Mapping[str, Any]) -> str:
