@@ -50,6 +50,16 @@ def by_first_call(_: Context, stream: list[Dict]) -> list[Dict]:
     return stream
 
 
+def by_next_item(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Sends the item id of the next item in deltas, before that item is added."""
+    ids = [event["item"]["id"] for event in stream if event["type"] == "response.output_item.added"]
+    following = dict(zip(ids, ids[1:], strict=False))
+    for event in stream:
+        if event["type"].endswith(".delta"):
+            event["item_id"] = following.get(event["item_id"], event["item_id"])
+    return stream
+
+
 def per_event(_: Context, stream: list[Dict]) -> list[Dict]:
     """Generates a new id for every event of an item."""
     for place, event in enumerate(stream):
@@ -104,6 +114,8 @@ FAULTS = [
           response=response(items_in(change("id", other)), "terminal")),
     fault("identity.item-id-empty-in-deltas", "Sends an empty item id in deltas.", ITEM,
           events=events(put(item_id=""), *DELTAS)),
+    fault("identity.deltas-have-next-item-id", "Sends the id of the item behind it in the deltas of an item.", ITEM,
+          events=by_next_item),
     fault("identity.item-id-is-call-id", "Sends the call_id as item id in events of arguments.", ITEM,
           events=by_call_id),
     fault("identity.arguments-name-the-first-call", "Sends the item id of the first call with the arguments of others.",
