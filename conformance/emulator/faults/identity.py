@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import pairwise
 
 from ..event_edits import DELTAS, change, events, items_in, put, response, streamed_items
 from ..hooks import Context, fault
@@ -53,7 +54,7 @@ def by_first_call(_: Context, stream: list[Dict]) -> list[Dict]:
 def by_next_item(_: Context, stream: list[Dict]) -> list[Dict]:
     """Sends the item id of the next item in deltas, before that item is added."""
     ids = [event["item"]["id"] for event in stream if event["type"] == "response.output_item.added"]
-    following = dict(zip(ids, ids[1:], strict=False))
+    following = dict(pairwise(ids))
     for event in stream:
         if event["type"].endswith(".delta"):
             event["item_id"] = following.get(event["item_id"], event["item_id"])
