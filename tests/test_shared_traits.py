@@ -26,7 +26,11 @@ SERVED: list[dict[str, Any]] = [
     {"input": "hello 天", "tool_choice": "auto"},
     {"input": "hello", "reasoning": {"effort": "high"}, "stream": True},
     {"input": [{"type": "message", "role": "user", "content": "a"}], "stream": True, "tools": []},
-] * 4
+    {"input": [
+        *({"type": "function_call", "call_id": one, "name": "a", "arguments": "{}"} for one in "ab"),
+        *({"type": "function_call_output", "call_id": one, "output": "x"} for one in "ab"),
+    ]},
+] * 4  # fmt: skip
 
 
 def exchange(key: str, sent: dict[str, Any], status: int = 200, message: str = "", param: str = "") -> Exchange:
@@ -64,6 +68,10 @@ def tool(**more: Any) -> dict[str, Any]:
         ("too many", [{"input": "hello", "tools": [tool(name=one, parameters={}) for one in "ab"]}],
          "more than 1 tools"),
         ("surrogates not allowed", [{"input": "a\x00b \ud83d"}], "an unpaired surrogate"),
+        ("items must follow their calls", [{"input": [
+            *({"type": "function_call", "call_id": one, "name": "a", "arguments": "{}"} for one in "ab"),
+            *({"type": "function_call_output", "call_id": one, "output": "x"} for one in "ba")]}],
+         "tool outputs in another order than their calls"),
         ("Incorrect string value", [{"input": "hello \U0001f600"}, {"input": "x", "instructions": "天 \U0001f44d"}],
          "a character of four bytes, such as an emoji"),
         ("input is required", [{"input": [{"type": "message", "role": "user", "content": "a"},

@@ -151,12 +151,14 @@ def _of_order(items: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield "several system or developer messages"
     if any(role in _LEADERS and "user" in roles[:place] for place, role in enumerate(roles)):
         yield "a system or developer message behind a user message"
-    calls = {text(item.get("call_id")) for item in items if _type(item) == "function_call"}
-    outputs = {text(item.get("call_id")) for item in items if _type(item) == "function_call_output"}
-    if calls - outputs:
+    calls = [text(item.get("call_id")) for item in items if _type(item) == "function_call"]
+    outputs = [text(item.get("call_id")) for item in items if _type(item) == "function_call_output"]
+    if set(calls) - set(outputs):
         yield "a call without output"
-    if outputs - calls:
+    if set(outputs) - set(calls):
         yield "an output without its call"
+    if [one for one in calls if one in outputs] != [one for one in outputs if one in calls]:
+        yield "tool outputs in another order than their calls"
 
 
 def _of_message(item: dict[str, Any]) -> Iterator[str]:
