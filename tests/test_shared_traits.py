@@ -24,6 +24,7 @@ SERVED: list[dict[str, Any]] = [
     {"input": "hello", "tools": [{"type": "function", "name": "a", "parameters": {}}], "stream": True},
     {"input": "hello", "reasoning": {"effort": "low"}},
     {"input": "hello 天", "tool_choice": "auto"},
+    {"input": "hello", "instructions": "\U0001f44d"},
     {"input": "hello", "reasoning": {"effort": "high"}, "stream": True},
     {"input": [{"type": "message", "role": "user", "content": "a"}], "stream": True, "tools": []},
     {"input": [
@@ -72,8 +73,7 @@ def tool(**more: Any) -> dict[str, Any]:
             *({"type": "function_call", "call_id": one, "name": "a", "arguments": "{}"} for one in "ab"),
             *({"type": "function_call_output", "call_id": one, "output": "x"} for one in "ba")]}],
          "tool outputs in another order than their calls"),
-        ("Incorrect string value", [{"input": "hello \U0001f600"}, {"input": "x", "instructions": "天 \U0001f44d"}],
-         "a character of four bytes, such as an emoji"),
+        ("Illegal sequence", [{"input": "hello \U0001f600"}], "a character of four bytes, such as an emoji, in the input"),
         ("input is required", [{"input": [{"type": "message", "role": "user", "content": "a"},
                                           {"role": "user", "content": "a"}]}],
          "a message without type beside items with a type"),

@@ -28,6 +28,8 @@ _VALUE = 24
 
 _SCHEMA_MEMBERS = ("additionalProperties", "$ref", "enum", "anyOf", "oneOf", "minimum", "items", "default")
 
+_FOUR_BYTES, _EMOJI = "[\U00010000-\U0010ffff]", "a character of four bytes, such as an emoji"
+
 _LEADERS = ("system", "developer")
 
 
@@ -72,6 +74,8 @@ def _traits(request: Request) -> Iterator[str]:
         yield from _of_tools(objects(sent["tools"]))
     yield from _of_input(sent.get("input"))
     yield from _of_text(json.dumps(sent, ensure_ascii=False))
+    if re.search(_FOUR_BYTES, json.dumps(sent.get("input"), ensure_ascii=False)):
+        yield f"{_EMOJI}, in the input"
 
 
 def _members(place: str, given: Mapping[str, Any]) -> Iterator[str]:
@@ -207,8 +211,8 @@ def _of_text(sent: str) -> Iterator[str]:
         yield "a NUL character"
     if re.search("[\ud800-\udfff]", sent):
         yield "an unpaired surrogate"
-    if re.search("[\U00010000-\U0010ffff]", sent):
-        yield "a character of four bytes, such as an emoji"
+    if re.search(_FOUR_BYTES, sent):
+        yield _EMOJI
 
 
 def _type(item: Mapping[str, Any]) -> str:
