@@ -310,7 +310,7 @@ def test_thinking_is_the_same_plain_and_streaming(given: list[Received]) -> Find
 
 
 def _reasoning_of(received: Received) -> str:
-    """Whether a response shows reasoning, or where else it stands."""
+    """Whether a response shows reasoning, or has it in the text."""
     if received.has_reasoning:
         return "reasoning"
     marks = [mark for mark in _MARKS if mark in received.words]
