@@ -25,7 +25,8 @@ _LOOK = 0.01
 class Expected:
     """A request of the client that is in progress. ``has`` reports whether the client has received a text;
     ``released`` ends every pause and stall. ``known`` are the canaries of earlier requests that its input contains;
-    ``arrived`` is set when the upstream has received a request."""
+    ``arrived`` is set when the upstream has received a request, and ``gone`` when the client has closed its
+    connection."""
 
     canary: str
     script: Script
@@ -33,6 +34,7 @@ class Expected:
     known: frozenset[str] = frozenset()
     released: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
+    gone: threading.Event = field(default_factory=threading.Event)
     legs: list[Leg] = field(default_factory=list)
     running: int = 0
     count: int = 0

@@ -15,6 +15,7 @@ from conformance.emulator.shapes import Item, Plan, Usage
 from conformance.exchange.exchange import Headers
 from conformance.proxy import client
 from conformance.proxy.delivery import Expected
+from conformance.proxy.patience import HUNG, IDLE, hangs
 from conformance.proxy.records import Leg, Pair, with_echoes
 from conformance.proxy.script import Script
 from conformance.proxy.upstream import CANARY, Upstream
@@ -24,9 +25,6 @@ _SETTLE = 1.0
 
 #: The counters that the upstream reports: each differs from all others, so that a mistake shows.
 INPUT_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, CACHED_TOKENS = 137, 59, 23, 64
-
-#: Responses that are not complete within the limit, after which it is shortened.
-_PATIENCE = 3
 
 _DELTA = re.compile(rb'"delta"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -106,7 +104,7 @@ def with_text(text: str) -> Callable[[bytes], bool]:
 class Ask:
     """One request of a probe; ``body`` is complete except for the model. ``close_when`` and ``headers`` as in
     :class:`conformance.proxy.client.Call`; ``closes_early``: the client closes when the upstream has received the
-    request; ``settle`` seconds for the upstream's side to end."""
+    request; ``settle`` seconds for the upstream's side to end; ``idle``: the longest silence at first, in waits."""
 
     canary: str
     body: Mapping[str, Any]
@@ -116,14 +114,16 @@ class Ask:
     closes_early: bool = False
     limit: float = 0.0
     settle: float = _SETTLE
+    idle: float = IDLE
     key: str | None = None
 
 
 class Kit:
-    """Sends the requests of probes; ``pairs`` are those since the last :meth:`take`."""
+    """Sends the requests of probes; ``pairs`` are those since the last :meth:`take`. ``together`` is the number of
+    probes that are sent at the same time: a proxy can serve one after the other."""
 
-    def __init__(self, settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> None:
-        self.settings, self._upstream, self._clock = settings, upstream, clock
+    def __init__(self, settings: Settings, upstream: Upstream, clock: Callable[[], float], together: int = 1) -> None:
+        self.settings, self._upstream, self._clock, self.together = settings, upstream, clock, together
         self.pairs: list[Pair] = []
         self.secrets = settings.secrets
         self._lock = threading.Lock()
@@ -161,20 +161,18 @@ class Kit:
         received = bytearray()
         expected = Expected(ask.canary, ask.script, Follower(received).has, known)
         close_at = expected.arrived if ask.closes_early else None
-        limit = ask.limit or self._limit()
-        call = client.Call(body, {**headers, **ask.headers}, limit, ask.close_when, close_at, received)
+        patience = self._upstream.patience
+        limit = (ask.limit or patience.limit(settings.limit)) * self.together
+        hung = hangs(patience, ask.idle, received, self._upstream.is_busy)
+        call = client.Call(body, {**headers, **ask.headers}, limit, ask.close_when, close_at, hung, received)
         self._upstream.expect(expected)
         leg = client.send(settings.endpoint, call, self._clock)
-        if leg.ended == "time-out" and not ask.limit:
-            self._upstream.time_outs += 1
+        if leg.ended == "closed":
+            expected.gone.set()
+        if not ask.limit or leg.detail == HUNG:
+            patience.note(leg)
         legs = self._upstream.finish(expected, ask.settle)
         return with_echoes(Pair(ask.canary, leg, legs), self.secrets)
-
-    def _limit(self) -> float:
-        """The longest time for a response in seconds: shorter for a proxy that does not end its responses."""
-        limits = (self.settings.limit, self.settings.wait, 1.0)
-        steps = (_PATIENCE, 3 * _PATIENCE)
-        return min(limits[: 1 + sum(self._upstream.time_outs >= step for step in steps)])
 
     def take(self) -> tuple[Pair, ...]:
         """The pairs recorded since the last call, in the order in which they were sent."""

@@ -23,6 +23,7 @@ from conformance.emulator.framing import read_chunks
 from conformance.exchange.exchange import Headers
 from conformance.proxy.client import MAX_BODY
 from conformance.proxy.delivery import Expected, Left, Sent
+from conformance.proxy.patience import Patience
 from conformance.proxy.records import Leg
 from conformance.proxy.script import STALL, Answer, accepted, failure, json_answer, reason, render_script
 
@@ -32,6 +33,8 @@ CANARY = re.compile(rb"kite[0-9a-f]{10}")
 #: The end of the path of a completion, by dialect.
 PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
 
+#: Responses that a proxy can have left in a connection that it uses again, in words.
+CANCELLED, TRAILERS = "a response that its client cancelled", "a response with trailers"
 
 #: Seconds for a released request to end: longer than streams that are sent together wait for each other.
 _ENDING = 4.0
@@ -51,8 +54,7 @@ class Upstream:
         #: The last request of the proxy that is no completion in the dialect, and completions after their probe.
         self.other = ""
         self.late: Counter[str] = Counter()
-        #: Responses to the client that were not complete within their limit.
-        self.time_outs = 0
+        self.patience = Patience(wait)
         self._tcp = _Listener(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -84,6 +86,11 @@ class Upstream:
         with self.lock:
             self.expected.pop(expected.canary, None)
             return tuple(sorted(expected.legs, key=lambda leg: leg.began))
+
+    def is_busy(self) -> bool:
+        """Whether a request of the proxy is in progress."""
+        with self.lock:
+            return any(one.running for one in self.expected.values())
 
     def find(self, body: bytes) -> tuple[Expected | None, bool]:
         """The request in progress that caused this body, and whether its canary is in the body."""
@@ -151,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Listener
+    #: What a proxy can have left unread of the response before on this connection; empty if there is nothing.
+    before = ""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
@@ -180,6 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
         sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
         leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)
         notes: dict[str, Any] = {"matched": matched, "key": _key(leg.headers, upstream.keys)}
+        if self.before:
+            notes["after"] = self.before
+        self.before = ""
         ended, status = "clean", None
         headers: Headers = ()
         try:
@@ -199,6 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             if sent.held is not None:
                 notes["held"] = sent.held
+            if expected.gone.is_set():
+                self.before = CANCELLED
             done = Leg(
                 leg.began, leg.method, leg.target, leg.headers, body, status, headers,
                 tuple(sent.chunks), ended, upstream.clock(), "", notes,
@@ -222,6 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.ending == "clean":
             if answer.framing == "chunked":
                 self.wfile.write(b"0\r\n" + answer.trailers + b"\r\n")
+                self.before = TRAILERS * bool(answer.trailers)
             self.close_connection = self.close_connection or answer.framing == "close"
             return "clean"
         self.close_connection = True

@@ -167,6 +167,10 @@ def _last_call(items: list[Dict]) -> list[Dict]:
     return [{**one, "tool_calls": one["tool_calls"][-1:]} if one.get("tool_calls") else one for one in items]
 
 
+def _no_calls(items: list[Dict]) -> list[Dict]:
+    return [one for one in items if one.get("type") != "function_call" and not one.get("tool_calls")]
+
+
 def _required(ctx: Context, body: Dict) -> Dict:
     return {**body, "tool_choice": "required"} if body.get("tools") else body
 
@@ -260,6 +264,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"needs_http_11": True}}),
     ("takes-interim-responses", "Takes an interim response for the final one.", "forms.rare-same-response",
      {"settings": {"takes_interim": True}}),
+    ("drops-earlier-calls", "Leaves out the function calls of the input.", "request.calls",
+     {"sent": messages(_no_calls)}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.emulator.shapes import Plan, to_json
 from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.patience import IDLE_BEFORE_RETRY
 from conformance.proxy.probes.probe import Probe, asked, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Answer, Script, Step, failure
@@ -62,12 +63,12 @@ def _probe(
 
     return simple(
         f"{name}{'.stream' * stream}", FAILURE, body, stream, answer, lambda made: Script(made, answer=change),
-        {**about, "stream": stream}, limit=limit,
+        {**about, "stream": stream}, limit=limit, idle=IDLE_BEFORE_RETRY,
     )  # fmt: skip
 
 
-def _body(kind: str, data: bytes) -> Change:
-    return lambda one, streams: Answer(200, (("Content-Type", kind),), (Step(data),) if data else (), "length")
+def _body(kind: str, data: bytes, status: int = 200) -> Change:
+    return lambda one, streams: Answer(status, (("Content-Type", kind),), (Step(data),) if data else (), "length")
 
 
 def _cut_after(fragment: bytes, ending: str, inside: int = 0) -> Change:
@@ -149,7 +150,7 @@ def _once(kit: Kit) -> None:
     """503 for the first request, then the response: a proxy can retry."""
     canary = kit.new_canary()
     script = Script(plan(canary), refuse=(failure(503, kit.dialect, "overloaded for a moment"),))
-    kit.send(Ask(canary, asked(canary), script))
+    kit.send(Ask(canary, asked(canary), script, idle=IDLE_BEFORE_RETRY))
 
 
 def _after(name: str, more: dict[str, Any]) -> Probe:
@@ -169,6 +170,8 @@ def _after(name: str, more: dict[str, Any]) -> Probe:
 def probes(dialect: str) -> list[Probe]:
     """The probes of a dialect, and at the end an ordinary request."""
     made = [_refusing(status, dialect, stream) for status in STATUSES for stream in (False, True)]
+    page = _body("text/html", _HTML, 502)  # As the server in front of a service sends it.
+    made += [_probe("failure.502-page", stream, page, {"status": 502}) for stream in (False, True)]
     made += [_quoting_key(stream) for stream in (False, True)]
     unreadable: dict[str, Change] = {
         "invalid-json": _body("application/json", b'{"id": "x", "choices": [{"mess'),

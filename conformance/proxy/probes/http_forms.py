@@ -88,6 +88,7 @@ PLAIN = _scripts({
     "lower-case-headers": _lower_case,
     "large-header": _large_header,
     "http-1.0": _changed(version="1.0", framing="close"),
-    "interim": _changed(before=_INTERIM),
+    # A proxy that does not read trailers fails in the next form on this connection, which is as rare.
     "trailers": _with_trailers,
+    "interim": _changed(before=_INTERIM),
 }, "plain-")  # fmt: skip

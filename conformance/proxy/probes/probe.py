@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.patience import IDLE
 from conformance.proxy.script import Script
 
 #: Text with what is often damaged: several scripts, emoji with joiners, quotes, escapes, line separators, both forms
@@ -53,13 +54,14 @@ def simple(
     headers: Mapping[str, str] | None = None,
     waits: bool = False,
     limit: float = 0.0,
+    idle: float = IDLE,
 ) -> Probe:
     """A probe of one request."""
 
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         sent = body(canary) | ({"stream": True} if stream else {})
-        kit.send(Ask(canary, sent, script(answer(canary)), headers or {}, limit=limit))
+        kit.send(Ask(canary, sent, script(answer(canary)), headers or {}, limit=limit, idle=idle))
 
     return Probe(name, run, kinds, about or {}, dialects, waits)
 

@@ -107,6 +107,10 @@ def _cancel(kit: Kit) -> None:
     _next(kit)
 
 
+def _seconds(pair: Pair) -> float:
+    return (pair.client.ended_at - pair.client.began) / 1000
+
+
 def _cancel_many(kit: Kit) -> None:
     """The client cancels many streams, and then sends an ordinary request, again after a while: a proxy that loses a
     connection or a slot of its limit with each of them serves it no more. Nothing is sent after streams that the proxy
@@ -115,7 +119,7 @@ def _cancel_many(kit: Kit) -> None:
         before = len(kit.pairs)
         kit.send_together([_cancelled(kit) for _ in range(TOGETHER)])
         made = kit.pairs[before:]
-        if any(pair.client.ended != "closed" for pair in made):
+        if any(pair.client.ended != "closed" or _seconds(pair) > kit.settings.wait for pair in made):
             break
         if any(leg.ended != "left" for pair in made for leg in pair.upstream):
             return
