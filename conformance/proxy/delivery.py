@@ -81,7 +81,7 @@ class Sent:
         while time.monotonic() < until and not self._expected.released.is_set() and not self._closing.is_set():
             self._look(min(_LOOK, max(0.0, until - time.monotonic())))
 
-    def settle(self) -> None:
+    def let_proxy_read(self) -> None:
         """Let the proxy read what was sent: a reset discards what is still in its buffer."""
         time.sleep(0.05)
 

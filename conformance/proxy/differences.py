@@ -61,7 +61,7 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
 
 
 def of_requests(sent: Conversation, received: Conversation, passes: bool) -> Iterator[Difference]:
-    """The differences between the client's request and the upstream's; ``passes``: the dialect of both is the same."""
+    """The differences between the client's request and the upstream's; ``passes``: both use the same dialect."""
     moved, order = _moved_system_text(sent, received), _other_order(sent, received)
     for problem in dict.fromkeys(received.problems if not order else ()):  # Else the calls are out of place too.
         yield Difference("request.dialect", f"the upstream request is not valid: {problem}")

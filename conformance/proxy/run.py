@@ -43,8 +43,9 @@ class Run:
         return replace(self, settings=replace(self.settings, endpoint=endpoint))
 
     def proxy(self, start: str | None, folder: Path, wait: float) -> contextlib.AbstractContextManager[None]:
-        """Within it the proxy listens, started by the command, or waited for; its output is in the folder. Raises
-        :class:`conformance.proxy.process.NotStarted`."""
+        """A context in which the proxy listens: it is started by the command ``start``, with its output in the folder,
+        or was started before. Raises :class:`conformance.proxy.process.NotStarted` if it does not accept connections
+        within ``wait`` seconds."""
         values = {"upstream": self.upstream.url, "key": self.settings.upstream_key}
         return listening(start, values, self.settings.endpoint, folder, wait)
 

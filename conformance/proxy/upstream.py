@@ -25,7 +25,7 @@ from conformance.proxy.client import MAX_BODY
 from conformance.proxy.delivery import Expected, Left, Sent
 from conformance.proxy.patience import Patience
 from conformance.proxy.records import Leg
-from conformance.proxy.script import STALL, Answer, accepted, failure, json_answer, reason, render_script
+from conformance.proxy.script import STALL, ScriptedResponse, accepted, failure, json_response, reason, render_script
 
 #: A canary: a word that occurs in no other text.
 CANARY = re.compile(rb"kite[0-9a-f]{10}")
@@ -179,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         expected, matched = upstream.find(body)
         if expected is None:
-            self._send_all(json_answer(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
+            self._send_all(json_response(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
             return
         with upstream.lock:
             number = expected.count
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers = answer.status or None, answer.headers
             answer = accepted(answer, leg.header("accept-encoding") or "")
             headers = answer.headers
-            ended = self._answer(answer, sent)
+            ended = self._scripted_response(answer, sent)
         except (Left, OSError):
             ended = "left"
         except Exception as error:  # An error of a script is shown in the record.
@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
         if ended != "clean":
             self.close_connection = True
 
-    def _answer(self, answer: Answer, sent: Sent) -> str:
+    def _scripted_response(self, answer: ScriptedResponse, sent: Sent) -> str:
         """Send a response; returns how it ended."""
         sent.silence(answer.delay)
         if answer.status:
@@ -244,13 +244,13 @@ class _Handler(BaseHTTPRequestHandler):
             sent.silence(STALL)
             return "closed"
         if answer.ending == "reset":
-            sent.settle()
+            sent.let_proxy_read()
             # With a linger time of 0, close() resets the connection.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
         return answer.ending
 
-    def _head(self, answer: Answer) -> None:
+    def _head(self, answer: ScriptedResponse) -> None:
         lines = [f"HTTP/{answer.version} {answer.status} {reason(answer.status)}"]
         lines += [f"{name}: {value}" for name, value in answer.headers]
         if answer.framing == "chunked":
@@ -266,14 +266,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _other(self, path: str) -> None:
         """A request that is no completion: a list of models, or 404."""
         if path.endswith("/models"):
-            self._send_all(json_answer(200, {"object": "list", "data": []}))
+            self._send_all(json_response(200, {"object": "list", "data": []}))
         elif self.command in ("GET", "HEAD") and path in ("", DEFAULT.base_path):
-            self._send_all(json_answer(200, {}))
+            self._send_all(json_response(200, {}))
         else:
             error = {"message": f"{self.command} {path} does not exist here", "code": "404", "type": "not_found"}
-            self._send_all(json_answer(404, {"error": error}))
+            self._send_all(json_response(404, {"error": error}))
 
-    def _send_all(self, answer: Answer) -> None:
+    def _send_all(self, answer: ScriptedResponse) -> None:
         with contextlib.suppress(OSError):
             self._head(answer)
             if self.command != "HEAD":

@@ -141,6 +141,8 @@ def test_the_reports_show_both_sides(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert results.head.mode == "proxy"
     assert [case.id for case in results.cases if case.has_problem] == ["proxy.request.texts@request.hard-text"]
     assert cli.main(["proxy", "--replay", str(tmp_path / "run"), "--only", "*@request.hard-text"]) == 1
+    skipped = [word for rule in ("texts", "system-texts") for word in ("--skip", f"proxy.request.{rule}")]
+    assert cli.main(["proxy", "--replay", str(tmp_path / "run"), "--only", "*@request.hard-text", *skipped]) == 0
 
 
 @pytest.mark.parametrize(

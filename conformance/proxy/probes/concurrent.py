@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.kit import Kit, ProbeRequest, plan
 from conformance.proxy.probes.deltas import PARTS, divide, words
-from conformance.proxy.probes.probe import asked
-from conformance.proxy.script import Answer, Script, Step
+from conformance.proxy.probes.probe import body_of
+from conformance.proxy.script import Script, ScriptedResponse, Step
 
 #: Seconds for the other streams to take part in a round.
 _TURN = 2.0
@@ -21,14 +21,14 @@ TOGETHER = 8
 
 def together(kit: Kit) -> None:
     """Concurrent streams: one sends a part of a line, the others a delta each, and then the first the rest of it."""
-    gate = _Gate(TOGETHER)
-    asks = []
+    interleaver = _Interleaver(TOGETHER)
+    probe_requests = []
     for number in range(TOGETHER):
         canary = kit.new_canary()
         parts = words(canary)
-        script = gate.script(plan(canary, "".join(parts)), parts, number)
-        asks.append(Ask(canary, {**asked(canary), "stream": True}, script))
-    kit.send_together(asks)
+        script = interleaver.script(plan(canary, "".join(parts)), parts, number)
+        probe_requests.append(ProbeRequest(canary, {**body_of(canary), "stream": True}, script))
+    kit.send_together(probe_requests)
 
 
 def _in_two(frame: bytes) -> tuple[bytes, bytes]:
@@ -37,7 +37,7 @@ def _in_two(frame: bytes) -> tuple[bytes, bytes]:
     return frame[:at], frame[at:]
 
 
-class _Gate:
+class _Interleaver:
     """Interleaves streams. In each round, one for a delta, the stream with the number of the round sends the first part
     of its frame; then each other sends its frame; when their clients have received it, the first sends the rest. A
     stream that does not take part within two seconds ends all waiting, as a proxy can serve the streams one by one."""
@@ -51,7 +51,7 @@ class _Gate:
     def script(self, made: Plan, parts: Sequence[str], number: int) -> Script:
         """The script of the stream with this number."""
 
-        def answer(one: Answer, streams: bool) -> Answer:
+        def meet(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
             self._meet(self._start)
             return one
 
@@ -59,7 +59,7 @@ class _Gate:
             made,
             events=lambda objects, dialect: divide(objects, "text", dialect, parts),
             steps=lambda frames: [step for frame in frames for step in self._steps(frame, parts, number)],
-            answer=answer,
+            answer=meet,
         )
 
     def _steps(self, frame: bytes, parts: Sequence[str], number: int) -> list[Step]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.kit import Kit, ProbeRequest, plan
 from conformance.proxy.patience import IDLE
 from conformance.proxy.script import Script
 
@@ -37,7 +37,7 @@ class Probe:
 Body = Callable[[str], dict[str, Any]]
 
 
-def asked(canary: str) -> dict[str, Any]:
+def body_of(canary: str) -> dict[str, Any]:
     """A question in the form of a string."""
     return {"input": f"Write one sentence with the word {canary}."}
 
@@ -45,7 +45,7 @@ def asked(canary: str) -> dict[str, Any]:
 def simple(
     name: str,
     kinds: tuple[str, ...],
-    body: Body = asked,
+    body: Body = body_of,
     stream: bool = False,
     answer: Callable[[str], Plan] = plan,
     script: Callable[[Plan], Script] = Script,
@@ -61,7 +61,7 @@ def simple(
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         sent = body(canary) | ({"stream": True} if stream else {})
-        kit.send(Ask(canary, sent, script(answer(canary)), headers or {}, limit=limit, idle=idle))
+        kit.send(ProbeRequest(canary, sent, script(answer(canary)), headers or {}, limit=limit, idle=idle))
 
     return Probe(name, run, kinds, about or {}, dialects, waits)
 

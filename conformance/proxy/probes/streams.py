@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.kit import Ask, Kit, plan, with_text
+from conformance.proxy.kit import Kit, ProbeRequest, plan, with_text
 from conformance.proxy.probes.concurrent import TOGETHER, together
 from conformance.proxy.probes.deltas import PARTS, divide, words
-from conformance.proxy.probes.probe import Probe, asked, simple
+from conformance.proxy.probes.probe import Probe, body_of, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.records import Pair
 from conformance.proxy.script import Script, Step
@@ -71,12 +71,12 @@ def _holding(kind: str, make: Callable[[str], tuple[Plan, Script]], tools: bool 
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         more: dict[str, Any] = {"tools": TOOLS} if tools else {}
-        kit.send(Ask(canary, {**asked(canary), **more, "stream": True}, make(canary)[1]))
+        kit.send(ProbeRequest(canary, {**body_of(canary), **more, "stream": True}, make(canary)[1]))
 
     return Probe(f"streaming.{kind}", run, ("streaming", "response"), {"held": kind})
 
 
-def _cancelled(kit: Kit) -> Ask:
+def _cancelled(kit: Kit) -> ProbeRequest:
     """A request whose client disconnects after some events of a stream without end."""
     canary = kit.new_canary()
     parts = words(canary, _CANCEL_AFTER)
@@ -91,14 +91,14 @@ def _cancelled(kit: Kit) -> Ask:
         made, events=lambda objects, dialect: divide(objects, "text", dialect, [*parts, *more]), steps=steps
     )
     last = parts[-1].strip()
-    body = {**asked(canary), "stream": True}
-    return Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait)
+    body = {**body_of(canary), "stream": True}
+    return ProbeRequest(canary, body, script, close_when=with_text(last), grace=kit.settings.wait)
 
 
 def _next(kit: Kit) -> Pair:
     """An ordinary request."""
     canary = kit.new_canary()
-    return kit.send(Ask(canary, asked(canary), Script(plan(canary))))
+    return kit.send(ProbeRequest(canary, body_of(canary), Script(plan(canary))))
 
 
 def _cancel(kit: Kit) -> None:
@@ -146,8 +146,8 @@ def _cancel_in_silence(kit: Kit) -> None:
         events=lambda objects, dialect: divide(objects, "text", dialect, parts),
         steps=steps,
     )
-    body = {**asked(canary), "stream": True}
-    kit.send(Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait))
+    body = {**body_of(canary), "stream": True}
+    kit.send(ProbeRequest(canary, body, script, close_when=with_text(last), grace=kit.settings.wait))
 
 
 def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
@@ -157,8 +157,8 @@ def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
         canary = kit.new_canary()
         seconds = kit.settings.wait + _MARGIN
         script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
-        body = {**asked(canary), "stream": stream}
-        kit.send(Ask(canary, body, script, closes_early=True, settle=kit.settings.wait))
+        body = {**body_of(canary), "stream": stream}
+        kit.send(ProbeRequest(canary, body, script, closes_early=True, grace=kit.settings.wait))
 
     return run
 
@@ -171,7 +171,7 @@ def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], st
         if not stream:
             script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
         limit = kit.settings.limit / 2 + _WAITING * seconds
-        kit.send(Ask(canary, asked(canary) | ({"stream": True} if stream else {}), script, limit=limit))
+        kit.send(ProbeRequest(canary, body_of(canary) | ({"stream": True} if stream else {}), script, limit=limit))
 
     return Probe(f"silence.{name}", run, ("silence",), {"stream": stream}, waits=True)
 
@@ -197,7 +197,7 @@ PROBES: list[Probe] = [
     _holding("arguments", _hold_arguments, tools=True),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
-    simple("cancel.after", ("request",), asked),
+    simple("cancel.after", ("request",), body_of),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
     Probe("cancel.before-response", _cancel_before_response(True), ("cancel-silent",), waits=True),
     Probe("cancel.plain", _cancel_before_response(False), ("cancel-silent",), waits=True),
