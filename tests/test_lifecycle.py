@@ -236,6 +236,9 @@ EDITS: dict[str, tuple[Make, Edit, list[str]]] = {
     "model changed": (TEXT, change("completed", "/response/model", "n"), [MODEL]),
     "time changed": (TEXT, change("completed", "/response/created_at", 2), [CREATED_AT]),
     "item id changed in a delta": (TEXT, change("output_text.delta", "/item_id", "msg_9"), [ITEM_ID]),
+    "item id of the item behind in a delta": (
+        ALL, change("reasoning_text.delta", "/item_id", "msg_1"), [ITEM_ID],
+    ),
     "item id changed in its done": (TEXT, change("output_item.done", "/item/id", "msg_9"), [ITEM_ID]),
     "item id changed at the end": (TEXT, change("completed", "/response/output/0/id", "msg_9"), [ITEM_ID]),
     "item id missing in a delta": (TEXT, change("output_text.delta", "/item_id", None), []),

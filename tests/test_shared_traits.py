@@ -24,10 +24,15 @@ SERVED: list[dict[str, Any]] = [
     {"input": [{"role": "user", "content": "hello"}], "stream": True},
     {"input": "hello", "tools": [{"type": "function", "name": "a", "parameters": {}}], "stream": True},
     {"input": "hello", "reasoning": {"effort": "low"}},
-    {"input": "hello", "tool_choice": "auto"},
+    {"input": "hello 天", "tool_choice": "auto"},
+    {"input": "hello", "instructions": "\U0001f44d"},
     {"input": "hello", "reasoning": {"effort": "high"}, "stream": True},
     {"input": [{"type": "message", "role": "user", "content": "a"}], "stream": True, "tools": []},
-] * 4
+    {"input": [
+        *({"type": "function_call", "call_id": one, "name": "a", "arguments": "{}"} for one in "ab"),
+        *({"type": "function_call_output", "call_id": one, "output": "x"} for one in "ab"),
+    ]},
+] * 4  # fmt: skip
 
 
 def exchange(key: str, sent: dict[str, Any], status: int = 200, message: str = "", param: str = "") -> Exchange:
@@ -67,6 +72,12 @@ def tool(**more: Any) -> dict[str, Any]:
         ("at most 40 characters", [{"input": "hello", "tools": [tool(name="a1-" * 20, parameters={})]}],
          "more than 1 characters in the name of a tool"),
         ("surrogates not allowed", [{"input": "a\x00b \ud83d"}], "an unpaired surrogate"),
+        ("items must follow their calls", [{"input": [
+            *({"type": "function_call", "call_id": one, "name": "a", "arguments": "{}"} for one in "ab"),
+            *({"type": "function_call_output", "call_id": one, "output": "x"} for one in "ba")]}],
+         "tool outputs in another order than their calls"),
+        ("Illegal sequence", [{"input": "hello \U0001f600"}],
+         "a character of four bytes, such as an emoji, in the input"),
         ("input is required", [{"input": [{"type": "message", "role": "user", "content": "a"},
                                           {"role": "user", "content": "a"}]}],
          "a message without type beside items with a type"),

@@ -260,11 +260,15 @@ def _counted(received: Received) -> bool:
         return False
 
 
+#: What separates reasoning from the text in the output of models.
+_MARKS = ("<think>", "</think>", "<|channel|>", "◁think▷")
+
+
 @check("effort.no-markup-leak", over=RESPONSES, where=FINAL_RESPONSE, not_for_captured=WORDING)
 def test_no_reasoning_markup_in_the_response(received: Received) -> Findings:
     if received.words:
         yield EXAMINED
-    for mark in ("<think>", "</think>", "<|channel|>", "◁think▷"):
+    for mark in _MARKS:
         if mark in received.words:
             yield Finding(
                 f"the output text contains {mark}", received.pointer + "/output", received.event, "no markup", mark
@@ -296,6 +300,13 @@ def test_thinking_is_the_same_plain_and_streaming(given: list[Received]) -> Find
         raise DoesNotApply("the plain or the streamed response has no Response object")
     yield EXAMINED
     if plain.has_reasoning != stream.has_reasoning:
-        names = {True: "reasoning", False: "no reasoning"}
-        message = f"plain response: {names[plain.has_reasoning]}, streamed response: {names[stream.has_reasoning]}"
-        yield between(plain, stream, message, "", names[plain.has_reasoning], names[stream.has_reasoning])
+        message = f"plain response: {_reasoning_of(plain)}, streamed response: {_reasoning_of(stream)}"
+        yield between(plain, stream, message, "", _reasoning_of(plain), _reasoning_of(stream))
+
+
+def _reasoning_of(received: Received) -> str:
+    """Whether a response shows reasoning, or has it in the text."""
+    if received.has_reasoning:
+        return "reasoning"
+    marks = [mark for mark in _MARKS if mark in received.words]
+    return f"no reasoning, but {marks[0]} in the text" if marks else "no reasoning"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from conformance.contract.openai_names import undocumented_event
-from conformance.decode.events import Event, integral, text
+from conformance.decode.events import Event, integral, mapping, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import did_not_occur, need_complete, needs, refuses
@@ -144,11 +145,19 @@ def test_event_types_are_documented(received: Received, case: Case) -> Findings:
 def test_event_has_a_type(received: Received) -> Findings:
     for event in received.events:
         yield EXAMINED
+        if event.terminal and "error" in event.data:
+            continue  # An error body, which has no type: response.ends-final reports it.
         if not isinstance(event.data.get("type"), str) or not event.data["type"]:
-            other = text(event.data.get("object"))
-            message = f"the data of an event has no type{f' (it is a {other})' if other else ''}"
-            member = "object" if other else "type"
+            message = f"the data of an event has no type{_what_it_is(event.data)}"
+            member = "object" if text(event.data.get("object")) else "type"
             yield Finding(message, f"/{member}", event.index, event.frame.event or "a string", event.data.get(member))
+
+
+def _what_it_is(data: dict[str, Any]) -> str:
+    """What data without a type is: an object of another API, or an error body. Empty where that is not known."""
+    other, error = text(data.get("object")), mapping(data.get("error"))
+    said = f"error: {text(error.get('message'))[:160]}"
+    return f" (it is an {said})" if error else f" (it is a {other})" if other else ""
 
 
 @check("event.arguments-done-names-function", over=together("calls", "call", stream=True), where=STREAM)

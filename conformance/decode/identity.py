@@ -75,6 +75,9 @@ class _IdentityTracker:
         index = event.output_index
         if not isinstance(item_id, str) or not item_id or index is None:
             return False
+        bound = self._bound.get(("item", index, "id"), item_id)
+        if event.step != "open-item" and item_id not in self._index_of and item_id != bound:
+            return False  # No id of an item so far: a wrong one of this item, which is reported as changed.
         seen = len(self._index_of)
         first = self._index_of.setdefault(item_id, index)
         self.examined["identity.item-ids-distinct"] += event.step == "open-item"

@@ -16,6 +16,9 @@ from conformance.exchange.exchange import CODINGS, content_coding
 from conformance.judge.common import excerpt
 from conformance.judge.verdict import Finding, Findings
 
+#: The first bytes of a gzip stream (RFC 1952 2.3.1).
+_GZIP = b"\x1f\x8b"
+
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -72,6 +75,9 @@ def why_not_json(received: Received, error: ValueError) -> str:
         why = "it begins with a byte order mark (RFC 8259 8.1)"
     elif body.lstrip().startswith(b"data:"):
         why = "it begins with 'data:', as a line of an event stream does"
+    elif body.startswith(_GZIP):
+        named = content_coding(received.exchange.headers)
+        why = f"it is compressed with gzip{' once more' if named else ', without a Content-Encoding'}"
     elif body and scan(body).state == "prefix":
         counted = received.exchange.header("content-length") == str(len(body))
         why = f"it ends within the JSON text, after {len(body)} bytes{', its Content-Length' if counted else ''}"

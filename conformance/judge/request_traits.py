@@ -28,6 +28,8 @@ _VALUE = 24
 
 _SCHEMA_MEMBERS = ("additionalProperties", "$ref", "enum", "anyOf", "oneOf", "minimum", "items", "default")
 
+_FOUR_BYTES, _EMOJI = "[\U00010000-\U0010ffff]", "a character of four bytes, such as an emoji"
+
 _LEADERS = ("system", "developer")
 
 
@@ -72,6 +74,8 @@ def _traits(request: Request) -> Iterator[str]:
         yield from _of_tools(objects(sent["tools"]))
     yield from _of_input(sent.get("input"))
     yield from _of_text(json.dumps(sent, ensure_ascii=False))
+    if re.search(_FOUR_BYTES, json.dumps(sent.get("input"), ensure_ascii=False)):
+        yield f"{_EMOJI}, in the input"
 
 
 def _members(place: str, given: Mapping[str, Any]) -> Iterator[str]:
@@ -153,12 +157,14 @@ def _of_order(items: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield "several system or developer messages"
     if any(role in _LEADERS and "user" in roles[:place] for place, role in enumerate(roles)):
         yield "a system or developer message behind a user message"
-    calls = {text(item.get("call_id")) for item in items if _type(item) == "function_call"}
-    outputs = {text(item.get("call_id")) for item in items if _type(item) == "function_call_output"}
-    if calls - outputs:
+    calls = [text(item.get("call_id")) for item in items if _type(item) == "function_call"]
+    outputs = [text(item.get("call_id")) for item in items if _type(item) == "function_call_output"]
+    if set(calls) - set(outputs):
         yield "a call without output"
-    if outputs - calls:
+    if set(outputs) - set(calls):
         yield "an output without its call"
+    if [one for one in calls if one in outputs] != [one for one in outputs if one in calls]:
+        yield "tool outputs in another order than their calls"
 
 
 def _of_message(item: dict[str, Any]) -> Iterator[str]:
@@ -207,6 +213,8 @@ def _of_text(sent: str) -> Iterator[str]:
         yield "a NUL character"
     if re.search("[\ud800-\udfff]", sent):
         yield "an unpaired surrogate"
+    if re.search(_FOUR_BYTES, sent):
+        yield _EMOJI
 
 
 def _type(item: Mapping[str, Any]) -> str:

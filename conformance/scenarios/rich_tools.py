@@ -21,7 +21,7 @@ def _object(properties: dict[str, Schema], *optional: str) -> Schema:
 #: a string of digits.
 RICH: dict[str, Any] = {
     "type": "function",
-    "name": "book_trip",
+    "name": "bookTrip",
     "description": "Book a trip by train.",
     "parameters": _object(
         {
@@ -122,7 +122,7 @@ def scenarios() -> list[Scenario]:
         "tools.rich",
         "a tool with parameters of each type",
         with_tools(
-            "Use book_trip once: 2 travellers and no children from Zürich to Milano with stops in Arth and Lugano, not "
+            "Use bookTrip once: 2 travellers and no children from Zürich to Milano with stops in Arth and Lugano, not "
             "direct, class 2, discount 0.1, luggage a bag of 9 kilos and a ski of 7 kilos, contact Anna Keller in "
             "Bern, Switzerland.",
             RICH,

@@ -138,11 +138,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         _second_round(_returned(_as_parts, _written)),
     )
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
-    found.append(
-        _follow(
-            two, "tools.outputs", "the outputs of two calls, in reverse order", _returned(_as_string, weather="18 C")
-        )
-    )
+    found.append(_follow(two, "tools.outputs", "the outputs of two calls", _returned(_as_string, weather="18 C")))
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
     # Clients return a summary, as OpenAI's items have one.
     with_summary = _returned(_as_string, _summarised)
@@ -236,8 +232,8 @@ def _returned(
             }
             for place, call in enumerate(calls)
         ]
-        # Outputs refer to their calls by call_id, so their order is free.
-        return {**body, "input": [*body["input"], *map(item, received.output), *reversed(outputs)]}
+        # Outputs in another order are in turns.history-forms: what refuses only that is not one of two outputs.
+        return {**body, "input": [*body["input"], *map(item, received.output), *outputs]}
 
     return follow
 

@@ -101,6 +101,15 @@ def split_at(value: str) -> Hook[list[Item]]:
     return hook
 
 
+def thoughts_in_text(ctx: Context, items: list[Item]) -> list[Item]:
+    """Leaves the reasoning in the text of plain responses, as a parser does that only streams go through."""
+    thoughts = "".join(text for one in items if one.kind == "reasoning" for text in one.texts)
+    if ctx.stream or not thoughts:
+        return items
+    tagged = draft(lambda one: replace(one, texts=(f"<think>{thoughts}</think>\n{one.texts[0]}",)), "message")
+    return [one for one in tagged(ctx, items) if one.kind != "reasoning"]
+
+
 def unknown_effort(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     about_effort = refusal and "reasoning.effort must be" in str(refusal.members.get("param"))
     return None if about_effort and isinstance(effort(ctx.body), str) else refusal
@@ -164,6 +173,8 @@ FAULTS = [
     fault("effort.think-block-in-text", "Leaves a <think> block in the output text.",
           "effort.no-markup-leak",
           draft=said(lambda text: f"<think>\nThe user wants an answer.\n</think>\n\n{text}", "message")),
+    fault("effort.thoughts-in-plain-text", "Sends reasoning as a <think> block of the text in plain responses.",
+          "effort.no-markup-leak", draft=thoughts_in_text),
     fault("effort.closing-tag-in-text", "Leaves a </think> tag in the output text.",
           "effort.no-markup-leak", draft=said(lambda text: f"</think>\n\n{text}", "message")),
     fault("effort.unknown-value-served", "Accepts any string as an effort.", "effort.unknown-value",

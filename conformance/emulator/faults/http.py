@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -170,6 +171,8 @@ FAULTS = [
           reply=plain(lambda reply: reply.saying(reply.body[: len(reply.body) // 2]))),
     fault("http.body-cut-by-connection",
           "Closes the connection halfway through a plain body.", UTF8, reply=plain(half)),
+    fault("http.body-gzip-unnamed", "Compresses plain bodies without a Content-Encoding.", UTF8,
+          reply=plain(bytes_of(lambda data: gzip.compress(data, mtime=0)))),
     fault("http.body-empty", "Sends an empty body with HTTP 200.", UTF8, reply=plain(lambda reply: reply.saying(b""))),
     fault("http.body-as-json-text", "Wraps the JSON in a JSON string.", UTF8, "response.schema",
           reply=plain(lambda reply: reply.saying(to_json(reply.body.decode())))),
@@ -179,6 +182,9 @@ FAULTS = [
           reply=other_method(200, {"status": "ok"})),
     fault("http.get-is-500", "Responds with HTTP 500 to GET.", "http.other-method-refused",
           reply=other_method(500, CRASHED)),
+    fault("http.handshake-is-500", "Responds with HTTP 500 to GET, and to a WebSocket handshake, which is one.",
+          "http.other-method-refused",
+          reply=lambda ctx, reply: reply.coded(500).saying(CRASHED) if ctx.method == "GET" else reply),
     fault("http.get-is-html", "Refuses GET with an HTML page.", "http.other-method-refused",
           reply=other_method(405, HTML.format("405 Not Allowed"), "text/html")),
     fault("http.get-is-text", "Refuses GET with plain text.", "http.other-method-refused",

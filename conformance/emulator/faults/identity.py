@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import pairwise
 
 from ..event_edits import DELTAS, change, events, items_in, put, response, streamed_items
 from ..hooks import Context, fault
@@ -47,6 +48,16 @@ def by_first_call(_: Context, stream: list[Dict]) -> list[Dict]:
     named = [event for event in stream if event["type"].startswith("response.function_call_arguments.")]
     for event in named:
         event["item_id"] = named[0]["item_id"]
+    return stream
+
+
+def by_next_item(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Sends the item id of the next item in deltas, before that item is added."""
+    ids = [event["item"]["id"] for event in stream if event["type"] == "response.output_item.added"]
+    following = dict(pairwise(ids))
+    for event in stream:
+        if event["type"].endswith(".delta"):
+            event["item_id"] = following.get(event["item_id"], event["item_id"])
     return stream
 
 
@@ -104,6 +115,8 @@ FAULTS = [
           response=response(items_in(change("id", other)), "terminal")),
     fault("identity.item-id-empty-in-deltas", "Sends an empty item id in deltas.", ITEM,
           events=events(put(item_id=""), *DELTAS)),
+    fault("identity.deltas-have-next-item-id", "Sends the id of the item behind it in the deltas of an item.", ITEM,
+          events=by_next_item),
     fault("identity.item-id-is-call-id", "Sends the call_id as item id in events of arguments.", ITEM,
           events=by_call_id),
     fault("identity.arguments-name-the-first-call", "Sends the item id of the first call with the arguments of others.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..event_edits import (
     DELTAS,
@@ -23,7 +24,7 @@ from ..event_edits import (
     twice,
 )
 from ..hooks import Behaviour, Context, Hook, fault
-from ..shapes import Dict
+from ..shapes import Dict, Frame, to_json
 
 SNAPSHOTS, OPENED = "lifecycle.snapshots", "lifecycle.item-opened-before-use"
 CLOSED_ONCE, AFTER = "lifecycle.item-closed-once", "lifecycle.nothing-after-item-closed"
@@ -105,6 +106,12 @@ def first_late(name: str, *behind: str) -> Hook[list[Dict]]:
 def ending(make: Callable[[Dict], list[Dict]]) -> Hook[list[Dict]]:
     """Replaces the terminal event."""
     return lambda _, stream: [*stream[:-1], *make(stream[-1])]
+
+
+def as_error_body(_: Context, frame: Frame) -> Frame:
+    """Sends an error body in place of the terminal event, as gateways do when they lose the server behind them."""
+    body = {"error": {"message": "stream closed", "code": "500"}}
+    return replace(frame, lines=("event: error", f"data: {to_json(body)}")) if is_a(frame.event, *TERMINALS) else frame
 
 
 def named(event: Dict, name: str) -> Dict:
@@ -291,6 +298,8 @@ FAULTS = [
           events=streamed_items(cut("status"), "output_item.done")),
     fault("lifecycle.ends-with-error", "Ends a complete response with an error event.", ONE_END, events=ending(
         lambda _: [{"type": "error", "code": "500", "message": "stream closed", "param": None}])),
+    fault("lifecycle.ends-with-error-body", "Ends a complete response with an error body as an event.", ONE_END,
+          frame=as_error_body),
     fault("lifecycle.delta-before-items", "Sends a delta before any item.", OPENED, events=lambda _, stream: (
         [stream[0], stream[1], *[copy.deepcopy(event) for event in stream if is_a(event, *DELTAS)][:1],
          *stream[2:]])),

@@ -64,7 +64,7 @@ FAULTS = [
           "Responds with HTTP 500 to a tool output with characters outside ASCII.", "tools.output-accepted",
           validate=crash(has_output(lambda text: not text.isascii()))),
     fault("tools.outputs-in-order-only", "Refuses tool outputs in another order than their calls.",
-          "tools.output-accepted", validate=refuse(out_of_order, "input")),
+          "turns.history-accepted", validate=refuse(out_of_order, "input")),
     fault("tools.one-round-only", "Responds with HTTP 500 to a second round of calls and outputs.",
           "tools.output-parts-accepted", validate=crash(second_round)),
     fault("request.long-history-refused", "Refuses more than five input items.", "turns.history-accepted",

@@ -133,7 +133,7 @@ FAULTS: list[Behaviour] = [
               each_value(one_of_list)),
     fault("tools.brace-lost-streaming", "Omits a brace of arguments that end with an object, in streams.", JSON,
           draft=unclosed),
-    fault("tools.name-in-lower-case", "Changes the case of the name of the tool.", FIT,
+    fault("tools.name-in-lower-case", "Changes the case of the name of the tool.", SHAPE,
           draft=renamed(str.lower)),
     fault("tools.name-without-hyphens", "Replaces hyphens in the name of the tool by underscores.", SHAPE,
           draft=renamed(lambda name: name.replace("-", "_") if len(name) < 64 else name)),

@@ -28,6 +28,12 @@ def chat_names(usage: Dict) -> None:
     usage["prompt_tokens"], usage["completion_tokens"] = usage.pop("input_tokens"), usage.pop("output_tokens")
 
 
+def chat_usage(whole: Dict) -> None:
+    """Sends the usage object of chat completions, without details."""
+    chat_names(whole["usage"])
+    cut("input_tokens_details", "output_tokens_details")(whole["usage"])
+
+
 def zero(*names: str) -> Callable[[Dict], object]:
     def how(usage: Dict) -> None:
         usage.update(dict.fromkeys(names, 0))
@@ -135,6 +141,8 @@ FAULTS = [
           response=response(cut("usage"), "plain")),
     fault("usage.empty", "Sends an empty usage object.", PRESENT, response=final(put(usage={}))),
     counted("chat-names", "Sends usage with the member names of chat completions.", PRESENT, how=chat_names),
+    fault("usage.chat-usage-in-streams", "Sends the usage object of chat completions in streams.", PRESENT,
+          response=response(chat_usage, "terminal")),
     counted("total-missing", "Omits total_tokens.", PRESENT, how=cut("total_tokens")),
     counted("output-missing", "Omits output_tokens.", PRESENT, how=cut("output_tokens")),
     counted("strings", "Sends the counters as strings.", WHOLE, how=in_all(str)),
