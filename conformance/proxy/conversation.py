@@ -26,16 +26,21 @@ _NEUTRAL: dict[str, Any] = {"required": [], "properties": {}, "additionalPropert
 @dataclass
 class Turn:
     """Consecutive contents of one role. ``texts`` are its texts in order; ``calls`` are (id, name, arguments),
-    ``results`` (id of the call, text). ``media`` are URLs of images, audio and video, and ``order`` the order of texts
+    ``results`` (id of the call, its texts). ``media`` are URLs of images, audio and video, and ``order`` the order of texts
     and media, each ``text`` or a URL. ``reasoning`` are the texts of reasoning items."""
 
     role: str
     texts: list[str] = field(default_factory=list)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
-    results: list[tuple[str, str]] = field(default_factory=list)
+    results: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     media: list[str] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
+
+    @property
+    def all_texts(self) -> list[str]:
+        """The texts and the tool results."""
+        return [*self.texts, *("".join(texts) for _, texts in self.results)]
 
 
 @dataclass
@@ -107,7 +112,7 @@ def _add_item(made: Conversation, item: dict[str, Any]) -> None:
         call = (str(item.get("call_id")), str(item.get("name")), str(item.get("arguments")))
         _turn(made, "assistant").calls.append(call)
     elif kind == "function_call_output":
-        _turn(made, "tool").results.append((str(item.get("call_id")), "".join(_texts(item.get("output")))))
+        _turn(made, "tool").results.append((str(item.get("call_id")), tuple(_texts(item.get("output")))))
     elif kind == "reasoning":
         parts = [*objects(item.get("content")), *objects(item.get("summary"))]
         _turn(made, "assistant").reasoning += [str(part.get("text", "")) for part in parts]
@@ -199,7 +204,7 @@ def _add_chat_message(made: Conversation, message: dict[str, Any]) -> None:
         if part.get("type") not in _CHAT_PARTS:
             made.problems.append(f"a content part has the type {part.get('type')!r}, expected text or image_url")
     if role == "tool":
-        _turn(made, "tool").results.append((str(message.get("tool_call_id")), "".join(_texts(content))))
+        _turn(made, "tool").results.append((str(message.get("tool_call_id")), tuple(_texts(content))))
         return
     _add_message(made, role, content)
     if role != "assistant":

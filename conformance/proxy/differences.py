@@ -154,9 +154,9 @@ def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Di
 
 
 def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: list[str]) -> Difference:
-    known = [text for one in sent for text in [*one.texts, *(result for _, result in one.results)]]
+    known = [text for one in sent for text in one.all_texts]
     for one in received:
-        for text in [*one.texts, *(result for _, result in one.results)]:
+        for text in one.all_texts:
             if (
                 len(actual) > len(roles)
                 and text.strip()
@@ -205,21 +205,21 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
         return
     for one, other in zip(sent.calls, received.calls, strict=True):
         if one[1] != other[1]:
-            yield Difference(
-                "request.calls", f"{where}: a call has the name {other[1]!r}, expected {one[1]!r}", one, other
-            )
+            says = f"{where}: a call has the name {other[1]!r}, expected {one[1]!r}"
+            yield Difference("request.calls", says, one, other)
         elif not same_json(one[2], other[2]):
-            yield Difference(
-                "request.calls", text_differs(f"{where}, arguments of {one[1]}", one[2], other[2]), one[2], other[2]
-            )
+            says = text_differs(f"{where}, arguments of {one[1]}", one[2], other[2])
+            yield Difference("request.calls", says, one[2], other[2])
     if len(sent.results) != len(received.results):
         count = f"{len(received.results)} tool results, the client sent {len(sent.results)}"
         yield Difference("request.calls", f"{where}: the upstream received {count}", sent.results, received.results)
         return
-    for result, actual in zip(sent.results, received.results, strict=True):
-        if result[1] != actual[1]:
-            says = text_differs(f"{where}, tool result", result[1], actual[1])
-            yield Difference("request.calls", says, result[1], actual[1])
+    for (_, texts), (_, others) in zip(sent.results, received.results, strict=True):
+        # Several texts can be joined by white space.
+        want, got, extra = _consumed(texts, others) if len(texts) > 1 else ("".join(texts), "".join(others), "")
+        if want != got or extra:
+            says = text_differs(f"{where}, tool result", want, got or extra)
+            yield Difference("request.calls", says, want, got or extra)
 
 
 def pairing(conversation: Conversation) -> list[tuple[int, str]]:

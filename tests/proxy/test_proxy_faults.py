@@ -25,7 +25,7 @@ PROBES = {
     "request.parts request.history request.long-history",
     "request.roles-and-order": "request.everything request.tool-results request.history request.late-developer-message "
     "request.image request.long-history request.system-messages",
-    "request.calls": "request.tool-results request.large-tool-result",
+    "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result",
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",
     "request.tools": "request.tools request.many-tools",
@@ -40,7 +40,7 @@ PROBES = {
     "request.undocumented": "request.undocumented",
     "credentials.refused-as-client-error": "key.wrong key.missing",
     "response.text": "response.text response.text.stream response.equal-deltas response.reasoning "
-    "response.reasoning.stream response.call response.call.stream response.parallel-calls.stream",
+    "response.two-rounds response.reasoning.stream response.call response.call.stream response.parallel-calls.stream",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",

@@ -16,6 +16,14 @@ def _one_user_turn(items: list[Dict]) -> list[Dict]:
     return [one for one, other in pairs if not one.get("role") == other.get("role") == "user"]
 
 
+def _no_equal_messages(items: list[Dict]) -> list[Dict]:
+    return [one for at, one in enumerate(items) if one not in items[:at]]
+
+
+def _first_of_results(items: list[Dict]) -> list[Dict]:
+    return [{**one, "output": one["output"][:1]} if isinstance(one.get("output"), list) else one for one in items]
+
+
 def _images_first(items: list[Dict]) -> list[Dict]:
     for one in items:
         if isinstance(one.get("content"), list):
@@ -75,6 +83,12 @@ def _plain_format(ctx: Context, body: Dict) -> Dict:
 
 def _small_calls(body: Dict) -> Dict:
     return {**body, "output": [one for one in body["output"] if len(one.get("arguments", "")) < 5_000]}
+
+
+def _first_message(body: Dict) -> Dict:
+    kinds = [one["type"] for one in body["output"]]
+    kept = [one for at, one in enumerate(body["output"]) if kinds[at] != "message" or "message" not in kinds[:at]]
+    return {**body, "output": kept}
 
 
 def _part_of_key(ctx: Context, failure: Failure) -> Failure:
@@ -190,6 +204,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(_system_last)}),
     ("instructions-or-tools", "Leaves out the instructions if there are tools.", "request.system-texts",
      {"sent": _no_instructions}),
+    ("drops-equal-messages", "Leaves out a message that equals an earlier one.", "request.roles-and-order",
+     {"sent": messages(_no_equal_messages)}),
     ("images-first", "Sends images before the texts.", "request.roles-and-order", {"sent": messages(_images_first)}),
     ("rounds-integers", "Rounds large integers in arguments of earlier calls.", "request.calls",
      {"sent": messages(_rounded)}),
@@ -267,6 +283,9 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("no-empty-parameters", "Leaves out the parameters of a function without parameters.", "request.dialect",
      {"sent": tools(_filled)}),
+    ("first-part-of-results", "Sends only the first part of a tool result.", "request.calls",
+     {"sent": messages(_first_of_results)}),
+    ("first-message-alone", "Leaves out every message but the first.", "response.text", final(_first_message)),
     ("loses-events", "Leaves out each seventh event.", "response.text", {"events": _fewer_events}),
     ("repeats-events", "Sends each seventh event twice.", "response.text", {"events": _more_events}),
 )  # fmt: skip

@@ -120,6 +120,8 @@ def _output(number: int, output: Any) -> dict[str, Any]:
     return {"type": "function_call_output", "call_id": f"call_of_{number}", "output": output}
 
 
+_RESULT_PARTS = [{"type": "input_text", "text": text} for text in ("a part", f"another {HARD}", "a third")]
+
 _ARGUMENTS = (
     '{"zone": "north", "trip": {"stops": [], "speed": 1.0e2}, "n": 12345678901234567890, '
     '"note": "\\"漢\\\\字\\" \\u2028"}'
@@ -232,7 +234,7 @@ PROBES: list[Probe] = [
         _items(
             message("user", "Remember this."),
             message("user", f"My name is Ada. {HARD}"), message("assistant", f" Good day, Ada. {HARD}\n"),
-            message("user", "What is my name?"), message("assistant", "Ada."),
+            *[message("user", "What is my name?"), message("assistant", "Ada.")] * 2,  # Equal, and not the same.
         ),
     ),
     simple("request.long-history", REQUEST, _items(*_long_history())),
@@ -245,7 +247,7 @@ PROBES: list[Probe] = [
     simple("request.tool-results.stream", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS), stream=True),
     simple(
         "request.tool-result-parts", REQUEST,
-        _items(_call(0, "{}"), _output(0, [{"type": "input_text", "text": f"a part {HARD}"}]), tools=TOOLS),
+        _items(_call(0, "{}"), _output(0, _RESULT_PARTS), tools=TOOLS),
     ),
     simple("request.large-tool-result", REQUEST, _items(_call(0, "{}"), _output(0, _FILE), tools=TOOLS)),
     simple("request.reasoning-item", REQUEST, _items(*_REASONED, tools=TOOLS)),
