@@ -90,12 +90,20 @@ def sent_once(view: View) -> Findings:
         legs = [leg for leg in pair.upstream if leg.notes.get("matched") or not view.record.about.get("together")]
         begun = [leg for leg in legs if leg.ok and leg.chunks]
         number = len(legs)
+        silent = [leg for leg in legs[:-1] if leg.ended == "left" and not leg.chunks]
         if begun and legs[-1] is not begun[0]:
             first = begun[0]
             after = len(legs) - legs.index(first) - 1
             message = (
                 f"the upstream received {number} requests for one of the client: {after} after it had sent "
                 f"{sum(len(chunk.data) for chunk in first.chunks)} bytes of a response with HTTP {first.status}"
+            )
+            yield Finding(message, 1, number, at, number - 1)
+        elif silent and pair.client.ok and "silence" in view.record.about["kinds"]:
+            seconds = (silent[0].ended_at - silent[0].began) / 1000
+            message = (
+                f"the upstream received {number} requests for one of the client: the proxy disconnected after "
+                f"{seconds:.1f} s of silence, in which the upstream worked, and sent the request again"
             )
             yield Finding(message, 1, number, at, number - 1)
         elif number > _MOST:

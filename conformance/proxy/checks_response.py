@@ -28,12 +28,12 @@ def both(view: View, pair: Pair | None = None) -> tuple[Outcome, Outcome]:
 def _complete(view: View) -> tuple[Outcome, Outcome]:
     """The same. :class:`CannotEvaluate` if the client's response failed or has no end, which another rule reports."""
     sent, taken = both(view)
-    if taken.finish in (FAILED, UNFINISHED) or _abandoned(view, sent):
+    if taken.finish in (FAILED, UNFINISHED) or abandoned(view, sent):
         raise CannotEvaluate(f"the response to the client is {taken.finish}")
     return sent, taken
 
 
-def _abandoned(view: View, sent: Outcome) -> bool:
+def abandoned(view: View, sent: Outcome) -> bool:
     """Whether the proxy closed the upstream connection before the end of the response."""
     return view.upstream().ended == "left" and sent.finish == UNFINISHED
 
@@ -119,7 +119,7 @@ def calls(view: View) -> Findings:
 def finish(view: View) -> Findings:
     """The status and its reason are those of the upstream."""
     sent, taken = both(view)
-    if _abandoned(view, sent):
+    if abandoned(view, sent):
         says = "the proxy closed the upstream connection before the end of the response"
         yield Finding(f"{says}, and the client's is {taken.finish}", "the complete response", taken.finish)
     elif taken.finish == UNFINISHED and streams(view.client):
@@ -235,7 +235,7 @@ def same_response(view: View) -> Findings:
 
 def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     start = f"with the form {name!r} of the upstream's response, "
-    if _abandoned(view, sent):
+    if abandoned(view, sent):
         says = "the proxy closed the upstream connection before the end"
         yield Finding(f"{start}{says}, and the client's response is {taken.finish}", "completed", taken.finish)
         return

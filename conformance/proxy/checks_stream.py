@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.proxy.checks_response import SENT, TAKEN, both
+from conformance.proxy.checks_response import SENT, TAKEN, abandoned, both
 from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, outcome, streams
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
@@ -120,9 +120,10 @@ def _held(view: View, kind: str) -> Findings:
     held = leg.notes.get("held")
     if held:
         wait = view.settings["wait"]
+        packed = " in a compressed stream" * bool(view.client.header("content-encoding", True))
         message = (
             f"the upstream sent the {kind} {held['text']!r} in part {held['step']} of the stream, and the client had "
-            f"not received it after {wait:g} s: the proxy buffers the {kind}"
+            f"not received it after {wait:g} s: the proxy buffers the {kind}{packed}"
         )
         yield Finding(message, f"received within {wait:g} s", "not received before the next event", 0, 0)
 
@@ -166,7 +167,10 @@ def silence(view: View) -> Findings:
     except CannotEvaluate as error:
         yield Finding(f"{says}, and {at_client(error)}", "the response of the upstream", status_of(leg))
         return
-    if taken.finish != "completed" and "response.finish" not in view.failing:
+    if abandoned(view, outcome(view.upstream(), view.dialect)):
+        says = f"{says}, the proxy closed the upstream connection, and the response to the client is {taken.finish}"
+        yield Finding(says, "the response of the upstream", taken.finish)
+    elif taken.finish != "completed" and "response.finish" not in view.failing:
         how = "a failure event" if taken.finish == FAILED else taken.finish
         yield Finding(f"{says}, and the response to the client ended as {how} ({leg.ended})", "completed", taken.finish)
 

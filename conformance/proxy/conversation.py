@@ -26,8 +26,8 @@ _NEUTRAL: dict[str, Any] = {"required": [], "properties": {}, "additionalPropert
 @dataclass
 class Turn:
     """Consecutive contents of one role. ``texts`` are its texts in order; ``calls`` are (id, name, arguments),
-    ``results`` (id of the call, its texts). ``media`` are URLs of images, audio and video, and ``order`` the order of texts
-    and media, each ``text`` or a URL. ``reasoning`` are the texts of reasoning items."""
+    ``results`` (id of the call, its texts). ``media`` are URLs of images, audio and video, and ``order`` the order of
+    texts and media, each ``text`` or a URL. ``reasoning`` are the texts of reasoning items."""
 
     role: str
     texts: list[str] = field(default_factory=list)

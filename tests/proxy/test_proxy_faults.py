@@ -15,7 +15,7 @@ from conformance.proxy.rules import RULES
 PROBES = {
     "request.served": "request.large",
     "request.reaches-upstream": "request.string request.repeated",
-    "request.sent-once": "request.string failure.cut-in-body",
+    "request.sent-once": "request.string failure.cut-in-body silence.plain",
     "request.no-useless-retry": "failure.400",
     "request.dialect": "request.parts request.tool-results request.tools",
     "request.host": "request.string",
@@ -49,7 +49,7 @@ PROBES = {
     "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
     "silence.middle failure.after.stream",
     "response.not-mixed": "concurrent.streams",
-    "streaming.text": "streaming.text",
+    "streaming.text": "streaming.text streaming.after-tools",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",
     "streaming.silence": "silence.middle",

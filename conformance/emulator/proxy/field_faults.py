@@ -276,6 +276,11 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"needs_http_11": True}}),
     ("takes-interim-responses", "Takes an interim response for the final one.", "forms.rare-same-response",
      {"settings": {"takes_interim": True}}),
+    ("buffers-compressed", "Sends a compressed stream at its end.", "streaming.text", {"settings": {"packs": "whole"}}),
+    ("sends-again-in-silence", "Sends the request again after a short silence of the upstream.",
+     "request.sent-once streaming.silence", {"settings": {"time_out": 0.25, "retries": 1, "retried": (504,)}}),
+    ("completes-silent-streams", "Reports a response as completed after a short silence, or an interruption.",
+     "streaming.silence failure.honest", {"settings": {"time_out": 0.25, "completes": True}}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
 )  # fmt: skip

@@ -144,5 +144,7 @@ VARIANTS = {
                  settings={"ends_alike": True}),
         _variant("delimits-by-close", "The end of the connection can be the end of a stream, also of one that was cut.",
                  settings={"delimits_by_close": True, "aborts": True}),
+        _variant("compresses-streams", "A stream can be compressed if the client accepts it.",
+                 settings={"packs": "events"}),
     )
 }  # fmt: skip

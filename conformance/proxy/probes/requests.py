@@ -127,7 +127,7 @@ _ARGUMENTS = (
     '"note": "\\"漢\\\\字\\" \\u2028"}'
 )
 
-_TOOL_TURNS = (
+TOOL_TURNS = (
     message("user", "Plan it."), _call(0, _ARGUMENTS), _call(1, "{}"),
     _output(1, '{ "time":"12:00",  "at": 1.0, "at": [1,2] }'), _output(0, HARD), message("assistant", "It is planned."),
 )  # fmt: skip
@@ -142,7 +142,7 @@ _REASONED = (
 def _everything(canary: str) -> dict[str, Any]:
     """What a program for coding sends: all parts of a request at once."""
     return _items(
-        message("developer", f"The folder is /home/ada. {HARD}"), *_TOOL_TURNS,
+        message("developer", f"The folder is /home/ada. {HARD}"), *TOOL_TURNS,
         instructions="Be brief.", tools=TOOLS, tool_choice="auto", temperature=0.5, top_p=0.9, max_output_tokens=900,
         reasoning={"effort": "high"}, text={"format": {"type": "json_object"}},
     )(canary)  # fmt: skip
@@ -243,8 +243,8 @@ PROBES: list[Probe] = [
     *both("request.everything", REQUEST, body=_everything),
     *both("request.tools", REQUEST, body=_parameters(tools=TOOLS, tool_choice="auto")),
     simple("request.many-tools", REQUEST, _parameters(tools=_many_tools())),
-    simple("request.tool-results", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS)),
-    simple("request.tool-results.stream", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS), stream=True),
+    simple("request.tool-results", REQUEST, _items(*TOOL_TURNS, tools=TOOLS)),
+    simple("request.tool-results.stream", REQUEST, _items(*TOOL_TURNS, tools=TOOLS), stream=True),
     simple(
         "request.tool-result-parts", REQUEST,
         _items(_call(0, "{}"), _output(0, _RESULT_PARTS), tools=TOOLS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,8 @@ from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Ask, Kit, plan, with_text
 from conformance.proxy.probes.concurrent import TOGETHER, together
 from conformance.proxy.probes.deltas import PARTS, divide, words
-from conformance.proxy.probes.probe import Probe, asked, simple
-from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.probes.probe import Body, Probe, asked, simple
+from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
 from conformance.proxy.script import Script, Step
 
@@ -67,13 +67,23 @@ def _hold_arguments(canary: str) -> tuple[Plan, Script]:
     return made, _held("arguments", parts, markers)(made)
 
 
-def _holding(kind: str, make: Callable[[str], tuple[Plan, Script]], tools: bool = False) -> Probe:
+def _holding(name: str, kind: str, make: Callable[[str], tuple[Plan, Script]], body: Body = asked,
+             headers: Mapping[str, str] | None = None) -> Probe:  # fmt: skip
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
-        more: dict[str, Any] = {"tools": TOOLS} if tools else {}
-        kit.send(Ask(canary, {**asked(canary), **more, "stream": True}, make(canary)[1]))
+        kit.send(Ask(canary, {**body(canary), "stream": True}, make(canary)[1], headers or {}))
 
-    return Probe(f"streaming.{kind}", run, ("streaming", "response"), {"held": kind})
+    return Probe(f"streaming.{name}", run, ("streaming", "response"), {"held": kind})
+
+
+def _with_tools(canary: str) -> dict[str, Any]:
+    return {**asked(canary), "tools": TOOLS}
+
+
+def _after_tools(canary: str) -> dict[str, Any]:
+    """What a program sends after it has called tools."""
+    items = [*TOOL_TURNS, message("user", asked(canary)["input"])]
+    return {"input": items, "tools": TOOLS, "instructions": "Be brief."}
 
 
 def _cancelled(kit: Kit) -> Ask:
@@ -188,9 +198,10 @@ def _heartbeats(frames: Sequence[bytes], seconds: float) -> list[Step]:
 
 
 PROBES: list[Probe] = [
-    _holding("text", _hold_text),
-    _holding("reasoning", _hold_reasoning),
-    _holding("arguments", _hold_arguments, tools=True),
+    _holding("text", "text", _hold_text),
+    _holding("reasoning", "reasoning", _hold_reasoning),
+    _holding("arguments", "arguments", _hold_arguments, _with_tools),
+    _holding("after-tools", "text", _hold_text, _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), asked),
