@@ -227,6 +227,8 @@ def same_response(view: View) -> Findings:
         if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):
             return
     except CannotEvaluate as error:
+        if _fails(view, "request.served"):
+            raise CannotEvaluate("the client cannot read the ordinary form of the response either") from None
         says = f"the upstream sent the form {name!r}, and {at_client(error)}"
         yield Finding(says, "the same response", status_of(leg))
         return

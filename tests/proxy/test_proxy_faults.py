@@ -13,7 +13,7 @@ from conformance.proxy.rules import RULES
 
 #: The probes that show the violation of a rule.
 PROBES = {
-    "request.served": "request.large",
+    "request.served": "request.large response.text",
     "request.reaches-upstream": "request.string request.repeated",
     "request.sent-once": "request.string failure.cut-in-body silence.plain",
     "request.no-useless-retry": "failure.400",

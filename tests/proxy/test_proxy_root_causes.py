@@ -27,6 +27,7 @@ PROBES = ["request.*", "response.*", "form.*", "silence.*", "failure.[45]*", "fa
         ("last-items-alone", "request.roles-and-order"),
         ("errors-are-400", "failure.server-error-kept"),
         ("empty-output", "response.text"),
+        ("lengths-in-characters", "request.served"),
     ],
 )
 def test_one_defect_is_one_cause_in_all_probes(name: str, rule: str) -> None:

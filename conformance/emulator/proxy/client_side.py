@@ -172,7 +172,9 @@ class ClientSide(BaseHTTPRequestHandler):
         self._plain(status, to_json(value).encode(), {"Content-Type": "application/json", **(headers or {})})
 
     def _plain(self, status: int, data: bytes, headers: dict[str, str]) -> None:
-        self._head(status, {**headers, "Content-Length": str(len(data))})
+        short = self.server.settings.framing == "short"
+        size = len(data.decode("utf-8", "ignore")) if short else len(data)
+        self._head(status, {**headers, "Content-Length": str(size)})
         self.wfile.write(data)
 
     def _head(self, status: int, headers: dict[str, str]) -> None:

@@ -244,6 +244,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("requires-tools", "Sends tool_choice required with tools.", "request.parameters", {"sent": _required}),
     ("sizes-in-characters", "States the sizes of chunks in characters.", "response.form",
      {"settings": {"framing": "characters"}}),
+    ("lengths-in-characters", "States the length of a body in characters.", "request.served",
+     {"settings": {"framing": "short"}}),
     ("no-last-chunk", "Closes the connection in place of the last chunk.", "response.form",
      {"settings": {"framing": "endless"}}),
     ("shares-lines", "Joins the rest of a line with the next bytes of any stream.", "response.not-mixed",
