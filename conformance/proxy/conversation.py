@@ -159,7 +159,7 @@ def of_chat(body: dict[str, Any]) -> Conversation:
     for message in objects(body.get("messages")):
         _add_chat_message(made, message)
     if waiting := _without_result(objects(body.get("messages"))):
-        made.problems.append(f"the messages after the tool call {waiting} do not begin with the results of its message")
+        made.problems.append(waiting)
     if orphan := _without_call(objects(body.get("messages"))):
         made.problems.append(f"the tool message with the id {orphan} does not follow a message with that call")
     for tool in objects(body.get("tools")):
@@ -220,17 +220,19 @@ def _add_chat_message(made: Conversation, message: dict[str, Any]) -> None:
 
 
 def _without_result(messages: list[dict[str, Any]]) -> str:
-    """The id of a call whose result is not in the tool messages that follow its message directly; empty if there is
+    """A call whose result is not in the tool messages that follow its message directly, as a problem; empty if there is
     none."""
     waiting: list[str] = []
-    for message in messages:
+    results: list[str] = []
+    for message in [*messages, {}]:
         if message.get("role") == "tool":
-            waiting = [one for one in waiting if one != message.get("tool_call_id")]
-        elif waiting:
-            return waiting[0]
+            results.append(str(message.get("tool_call_id")))
+        elif missing := [one for one in waiting if one not in results]:
+            got = f"tool results with the ids {', '.join(results)}" if results else "no tool result"
+            return f"the tool call {missing[0]} is followed by {got}, expected its own result"
         else:
-            waiting = [str(call.get("id")) for call in objects(message.get("tool_calls"))]
-    return waiting[0] if waiting else ""
+            waiting, results = [str(call.get("id")) for call in objects(message.get("tool_calls"))], []
+    return ""
 
 
 def _without_call(messages: list[dict[str, Any]]) -> str:
