@@ -9,7 +9,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import mapping
 from conformance.proxy import conversation
-from conformance.proxy.differences import LOST, Difference, of_requests, pairing
+from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests, pairing
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
@@ -260,4 +260,4 @@ def call_ids(view: View) -> Findings:
         got = results if sorted(results) != sorted(ids) else again
         made_ids, received_ids = ", ".join(ids), ", ".join(got) or "none"
         message = f"the upstream made the calls {made_ids}, and received the ids {received_ids} in the next request"
-        yield Finding(message, ids, got, 1, 0)
+        yield Finding(message, ids, got, 1, 0, EQUAL_IDS * (len(set(got)) < len(got)))

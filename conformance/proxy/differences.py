@@ -37,8 +37,8 @@ class Difference:
     group: str = ""
 
 
-#: The group of contents of the input that are lost completely.
-LOST = "lost content"
+#: The groups of contents of the input that are lost completely, and of calls whose ids are not distinct.
+LOST, EQUAL_IDS = "lost content", "equal call ids"
 
 
 def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, str]:
@@ -317,4 +317,4 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
     ids = [one.call_id for one in received]
     if len(set(ids)) < len(ids) or "" in ids:
         says = f"the call ids {_listed(ids)} are not distinct"
-        yield Difference("response.calls", says, want="distinct ids", got=ids)
+        yield Difference("response.calls", says, "distinct ids", ids, EQUAL_IDS)

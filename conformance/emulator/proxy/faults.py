@@ -145,7 +145,7 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("drops-calls", "Leaves out the calls.", "response.calls", final(no_items("function_call"))),
     ("arguments-as-object", "Sends empty arguments.", "response.calls",
      final(calls(lambda one: {**one, "arguments": "{}"}))),
-    ("equal-call-ids", "Sends one call id for all calls.", "response.calls response.call-ids",
+    ("equal-call-ids", "Sends one call id for all calls.", "response.call-ids",
      final(calls(lambda one: {**one, "call_id": "call_1"}))),
     ("renames-calls", "Sends other call ids to the client.", "response.call-ids",
      {"plain": renamed_calls, "events": renamed_events}),
