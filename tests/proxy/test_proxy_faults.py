@@ -22,7 +22,7 @@ PROBES = {
     "request.model": "request.string",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "
-    "request.parts request.history request.long-history",
+    "request.parts request.history request.long-history request.tool-results",
     "request.roles-and-order": "request.everything request.tool-results request.history request.late-developer-message "
     "request.image request.long-history request.system-messages",
     "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result",
@@ -32,7 +32,7 @@ PROBES = {
     "request.strict": "request.many-tools",
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
     "request.effort-low request.json-object request.json-object.stream",
-    "request.nothing-added": "request.string request.hard-text",
+    "request.nothing-added": "request.string request.hard-text request.results-last",
     "credentials.client-key-kept": "request.string",
     "credentials.upstream-key-sent": "request.string",
     "credentials.upstream-key-hidden": "request.string failure.500 failure.quoted-key",

@@ -20,6 +20,15 @@ def _no_equal_messages(items: list[Dict]) -> list[Dict]:
     return [one for at, one in enumerate(items) if one not in items[:at]]
 
 
+def _user_last(items: list[Dict]) -> list[Dict]:
+    ends = items[-1:] and (items[-1].get("role") == "tool" or items[-1].get("type") == "function_call_output")
+    return [*items, {"role": "user", "content": "Continue."}] if ends else items
+
+
+def _text_or_calls(items: list[Dict]) -> list[Dict]:
+    return [{**one, "content": None} if one.get("tool_calls") else one for one in items]
+
+
 def _first_of_results(items: list[Dict]) -> list[Dict]:
     return [{**one, "output": one["output"][:1]} if isinstance(one.get("output"), list) else one for one in items]
 
@@ -204,6 +213,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(_system_last)}),
     ("instructions-or-tools", "Leaves out the instructions if there are tools.", "request.system-texts",
      {"sent": _no_instructions}),
+    ("asks-after-results", "Adds a message of the user after tool results at the end.", "request.nothing-added",
+     {"sent": messages(_user_last)}),
     ("drops-equal-messages", "Leaves out a message that equals an earlier one.", "request.roles-and-order",
      {"sent": messages(_no_equal_messages)}),
     ("images-first", "Sends images before the texts.", "request.roles-and-order", {"sent": messages(_images_first)}),
@@ -298,6 +309,8 @@ FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("text-or-calls", "Leaves out the text of a message with calls.", "request.texts",
+     {"sent": messages(_text_or_calls)}),
     ("one-call-a-message", "Sends parallel calls in messages of their own.", "request.dialect",
      {"sent": messages(_one_call_a_message)}),
     ("last-call-alone", "Keeps only the last of parallel calls of the input.", "request.calls",

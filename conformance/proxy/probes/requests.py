@@ -128,7 +128,7 @@ _ARGUMENTS = (
 )
 
 TOOL_TURNS = (
-    message("user", "Plan it."), _call(0, _ARGUMENTS), _call(1, "{}"),
+    message("user", "Plan it."), message("assistant", "I look it up."), _call(0, _ARGUMENTS), _call(1, "{}"),
     _output(1, '{ "time":"12:00",  "at": 1.0, "at": [1,2] }'), _output(0, HARD), message("assistant", "It is planned."),
 )  # fmt: skip
 
@@ -137,6 +137,11 @@ _REASONED = (
     {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "The north is near."}]},
     _call(1, "{}"), _output(1, "noon"),
 )  # fmt: skip
+
+
+def _results_last(canary: str) -> dict[str, Any]:
+    """What a program sends when it has called a tool: the result is the last item."""
+    return {"input": [message("user", f"Plan {canary}."), _call(1, "{}"), _output(1, "noon")], "tools": TOOLS}
 
 
 def _everything(canary: str) -> dict[str, Any]:
@@ -250,6 +255,7 @@ PROBES: list[Probe] = [
         _items(_call(0, "{}"), _output(0, _RESULT_PARTS), tools=TOOLS),
     ),
     simple("request.large-tool-result", REQUEST, _items(_call(0, "{}"), _output(0, _FILE), tools=TOOLS)),
+    *both("request.results-last", REQUEST, body=_results_last),
     simple("request.reasoning-item", REQUEST, _items(*_REASONED, tools=TOOLS)),
     simple(
         "request.lowest-values", REQUEST,
