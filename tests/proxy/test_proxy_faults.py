@@ -48,7 +48,7 @@ PROBES = {
     "response.usage": "response.reasoning response.text.stream",
     "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
     "silence.middle failure.after.stream",
-    "response.not-mixed": "concurrent.streams",
+    "response.not-mixed": "concurrent.streams concurrent.calls",
     "streaming.text": "streaming.text streaming.after-tools",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",

@@ -9,6 +9,8 @@ import pytest
 from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
+from conformance.emulator.proxy.changes import deltas
+from conformance.emulator.proxy.habit import CLEAN
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
@@ -51,6 +53,11 @@ def test_independent_defects_stay_visible(names: tuple[str, str], rules: set[str
 @pytest.mark.parametrize("name", ["reads-space", "reads-chunks"])
 def test_the_form_that_a_proxy_cannot_read_is_no_fault_of_concurrency(name: str) -> None:
     assert set(violated("chat", FAULTS[name], ["form.*", "concurrent.*"])) == {"forms.same-response"}
+
+
+def test_arguments_without_deltas_are_not_also_buffered() -> None:
+    habit = replace(CLEAN, events=deltas("function_call_arguments", lambda text: None))
+    assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
 
 
 def test_a_proxy_that_stops_serving_ends_the_run() -> None:

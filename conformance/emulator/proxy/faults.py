@@ -161,7 +161,9 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("plain-as-stream", "Sends a plain response with the type of a stream.", "response.form",
      {"replied": lambda ctx, headers: {**headers, "Content-Type": "text/event-stream"}}),
     ("mixes-streams", "Sends the deltas of concurrent streams to any client.", "response.not-mixed",
-     {"events": mixed}),
+     {"events": mixed("output_text")}),
+    ("mixes-calls", "Sends the arguments of concurrent streams to any client.", "response.not-mixed",
+     {"events": mixed("function_call_arguments")}),
     # The flow of a stream.
     ("buffers-streams", "Sends the stream at its end.", "streaming.text",
      {"settings": {"buffers": ("all",)}}),

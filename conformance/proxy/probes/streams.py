@@ -9,8 +9,8 @@ from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Ask, Kit, plan, with_text
-from conformance.proxy.probes.concurrent import TOGETHER, together
-from conformance.proxy.probes.deltas import PARTS, divide, words
+from conformance.proxy.probes.concurrent import TOGETHER, together, together_with_calls
+from conformance.proxy.probes.deltas import divide, enclosed, words
 from conformance.proxy.probes.probe import Body, Probe, asked, simple
 from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
@@ -61,10 +61,9 @@ def _hold_reasoning(canary: str) -> tuple[Plan, Script]:
 
 
 def _hold_arguments(canary: str) -> tuple[Plan, Script]:
-    markers = [f"{canary}n{at}" for at in range(PARTS)]
-    parts = ['{"zone":"', *[f"{one} " for one in markers], '"}']
+    parts = enclosed(words(canary))
     made = plan(canary, calls=[("planTrip", "".join(parts))])
-    return made, _held("arguments", parts, markers)(made)
+    return made, _held("arguments", parts, words(canary))(made)
 
 
 def _holding(name: str, kind: str, make: Callable[[str], tuple[Plan, Script]], body: Body = asked,
@@ -203,6 +202,7 @@ PROBES: list[Probe] = [
     _holding("arguments", "arguments", _hold_arguments, _with_tools),
     _holding("after-tools", "text", _hold_text, _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
+    Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), asked),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
