@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Ask, Kit, plan, with_text
 from conformance.proxy.probes.concurrent import TOGETHER, together, together_with_calls
-from conformance.proxy.probes.deltas import divide, enclosed, words
+from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
 from conformance.proxy.probes.probe import Body, Probe, asked, simple
 from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
@@ -18,6 +19,9 @@ from conformance.proxy.script import Script, Step
 
 #: Events after which a client cancels, and the seconds between the events of the upstream after that.
 _CANCEL_AFTER, _DRIP = 3, 0.05
+
+#: Deltas of a stream of which a proxy may pass on only the first ones at once.
+_LONGER = 24
 
 #: Cancelled streams of the probe about many: more than the 100 connections of the pools of common HTTP clients.
 _MANY = 104
@@ -48,8 +52,8 @@ def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float 
     return lambda made: Script(made, events=lambda objects, dialect: divide(objects, kind, dialect, parts), steps=steps)
 
 
-def _hold_text(canary: str) -> tuple[Plan, Script]:
-    parts = words(canary)
+def _hold_text(canary: str, count: int = PARTS) -> tuple[Plan, Script]:
+    parts = words(canary, count)
     made = plan(canary, "".join(parts))
     return made, _held("text", parts, parts)(made)
 
@@ -200,7 +204,7 @@ PROBES: list[Probe] = [
     _holding("text", "text", _hold_text),
     _holding("reasoning", "reasoning", _hold_reasoning),
     _holding("arguments", "arguments", _hold_arguments, _with_tools),
-    _holding("after-tools", "text", _hold_text, _after_tools, {"Accept-Encoding": "gzip"}),
+    _holding("after-tools", "text", partial(_hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
