@@ -25,7 +25,7 @@ from tools.in_process import cases, evaluated
 
 TODAY = date(2026, 6, 24)
 
-#: One fault in five, of every area: they stand by area.
+#: One fault in twenty, of every area: they stand by area.
 SOME = list(FAULTS)[::20]
 
 #: What `conformance baseline` lists.
@@ -44,6 +44,12 @@ def told(fault: str) -> tuple[CaseRecord, ...]:
     return tuple(results_file.in_order(results_file.case_record(one, recorded, 0) for one in found))
 
 
+@cache
+def written(fault: str) -> tuple[CaseRecord, ...]:
+    """The lines of a run without a baseline, as they are written."""
+    return tuple(with_representative_causes(group_by_cause(told(fault))))
+
+
 def applied(lines: Iterable[CaseRecord], text: str, fault: str) -> tuple[list[CaseRecord], list[baseline.Problem]]:
     """The lines of a run with this baseline, as they are written."""
     entries = baseline_file.parse(text, "b.toml")
@@ -51,10 +57,10 @@ def applied(lines: Iterable[CaseRecord], text: str, fault: str) -> tuple[list[Ca
     return with_representative_causes(made), problems
 
 
-def made_of(lines: Iterable[CaseRecord], fault: str) -> baseline_file.Rewritten:
+@cache
+def made_of(fault: str) -> baseline_file.Rewritten:
     """The baseline that is made from a run without one."""
-    written = with_representative_causes(group_by_cause(lines))
-    return baseline_file.rewrite("", "b.toml", written, known(revisions(fault)[0]), LISTED, "known")
+    return baseline_file.rewrite("", "b.toml", written(fault), known(revisions(fault)[0]), LISTED, "known")
 
 
 def code(lines: Iterable[CaseRecord]) -> int:
@@ -64,12 +70,12 @@ def code(lines: Iterable[CaseRecord]) -> int:
 @pytest.mark.parametrize("fault", SOME)
 def test_the_next_run_is_green(fault: str) -> None:
     lines = told(fault)
-    text = made_of(lines, fault).text
+    text = made_of(fault).text
     made, problems = applied(lines, text, fault)
     assert problems == []
     assert code(made) == results_file.EXIT_OK
     # To bring it up to date changes nothing, whether the run was with it or without.
-    for again in (made, with_representative_causes(group_by_cause(lines))):
+    for again in (made, written(fault)):
         same = baseline_file.rewrite(text, "b.toml", again, known(revisions(fault)[0]), LISTED, "")
         assert (same.text, same.added, same.changed, same.removed, same.notes) == (text, 0, 0, 0, ())
 
@@ -77,7 +83,7 @@ def test_the_next_run_is_green(fault: str) -> None:
 @pytest.mark.parametrize("fault", SOME[::4])
 def test_so_it_is_with_globs(fault: str) -> None:
     lines = told(fault)
-    entries = baseline_file.parse(made_of(lines, fault).text, "b.toml")
+    entries = baseline_file.parse(made_of(fault).text, "b.toml")
     messages: dict[tuple[str, str], dict[str, None]] = {}
     for one in entries:
         messages.setdefault((one.case.partition("@")[0], one.verdict), {}).update(dict.fromkeys(one.messages))
@@ -104,7 +110,7 @@ def test_a_new_defect_beside_the_listed_ones_fails(listed: str, new: str) -> Non
         pytest.skip("they are of two revisions")
     found, recorded = evaluated(combine([FAULTS[listed], FAULTS[new]]))
     both = results_file.in_order(results_file.case_record(one, recorded, 0) for one in found)
-    made, _ = applied(both, made_of(told(listed), listed).text, listed)
+    made, _ = applied(both, made_of(listed).text, listed)
     by_id = {one.id: one for one in made}
     before = {one.id: one.verdict for one in told(listed)}
     fails_alone = {one.id for one in told(new) if one.verdict == FAIL}
@@ -127,7 +133,7 @@ def busy(context: Context, reply: Reply) -> Reply:
 def test_what_the_listed_failures_do_not_explain_stays_inconclusive(listed: str) -> None:
     found, recorded = evaluated(combine([FAULTS[listed], Behaviour("busy", "busy", "Is busy.", reply=busy)]))
     both = results_file.in_order(results_file.case_record(one, recorded, 0) for one in found)
-    made, _ = applied(both, made_of(told(listed), listed).text, listed)
+    made, _ = applied(both, made_of(listed).text, listed)
     left = {one.scenario for one in made if one.verdict == INCONCLUSIVE}
     assert {"json", "json.stream", "json.thinking"} <= left
     # That no request of this class is served, and every other is, is a defect of its own.
@@ -187,8 +193,8 @@ def test_each_obstacle_must_be_explained() -> None:
 @pytest.mark.parametrize(("fault", "most"), [("auth.api-key-not-accepted", 20), ("sse.json-lines", 1000)])
 def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str, most: int) -> None:
     lines = told(fault)
-    plain = with_representative_causes(group_by_cause(lines))
-    made, _ = applied(lines, made_of(lines, fault).text, fault)
+    plain = written(fault)
+    made, _ = applied(lines, made_of(fault).text, fault)
     assert sum(one.verdict == EXPECTED for one in made) > most
     assert scores(made) == scores(plain)
     assert affected_clients(causes(made)) == affected_clients(causes(plain))

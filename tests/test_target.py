@@ -213,7 +213,7 @@ def test_unknown_revision_far_from_all_lists_them() -> None:
     [
         ('end_point = "x"', "'end_point' is not known; did you mean 'endpoint'?"),
         ('api-key-env = "x"', "'api-key-env' is not known; did you mean 'api_key_env'?"),
-        ("zzz = 1", "'zzz' is not known; known: name, profile, endpoint"),
+        ("zzz = 1", "'zzz' is not known; known: name, profile, headers, endpoint"),
         ("[profile]\nlack = []", "'lack' is not known; did you mean 'lacks'?"),
         ('[profile]\nlacks = ["custom-tool"]', "'custom-tool' is not known; did you mean 'custom-tools'?"),
         ('[profile]\nlacks = ["zzz"]', f"'zzz' is not known; known: {', '.join(PROFILE_FEATURES)}"),

@@ -20,6 +20,7 @@ from conformance.config.errors import Misconfigured as Misconfigured
 from conformance.config.header_names import header_names
 from conformance.config.loopback import is_loopback as is_loopback
 from conformance.config.prices import Prices, prices
+from conformance.config.request_headers import RequestHeaders, request_headers
 from conformance.config.settings import SETTINGS, Setting
 from conformance.contract.revisions import CONTRACTS, DEFAULT, Contract
 
@@ -70,7 +71,7 @@ class Target:
     know; ``lacks``, ``unknown_parameters`` and ``reasoning`` are the profile (``reasoning`` is "unknown" for captured
     traffic without a target file); ``sources`` maps each setting to the source of its value. A limit that is None does
     not apply. ``prices`` are those of a million input and output tokens, with the currency; None if the profile gives
-    none.
+    none. ``headers`` are sent with every request, with ``$NAME`` for the value of an environment variable.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Target:
     max_first_byte_ms: float | None = None
     max_event_gap_ms: float | None = None
     prices: Prices | None = None
+    headers: RequestHeaders = ()
 
     @property
     def has_budgets(self) -> bool:
@@ -188,6 +190,7 @@ def resolve(
         max_first_byte_ms=_budget(values, "max-first-byte-ms"),
         max_event_gap_ms=_budget(values, "max-event-gap-ms"),
         prices=known_prices,
+        headers=request_headers(document.get("headers", {}), str(file)),
     )
 
 
@@ -203,7 +206,7 @@ def _read(file: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"target file {file} is not TOML: {error}") from None
     # The table "server" is for targets/, which starts servers; "proxy" is for conformance proxy.
-    known = ["name", "profile", *(one.name.replace("-", "_") for one in SETTINGS), "server", "proxy"]
+    known = ["name", "profile", "headers", *(one.name.replace("-", "_") for one in SETTINGS), "server", "proxy"]
     _known(document, known, str(file))
     if not isinstance(document.get("name", ""), str):
         raise Misconfigured(f"{file}: name is not a string")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from conformance import __version__
 from conformance.clients.lane import Lane, made_of
+from conformance.config.request_headers import filled
 from conformance.config.target import Target
 from conformance.contract.rules import CLIENT
 from conformance.engine.arrivals import Arrivals, OnFinding
@@ -60,6 +61,7 @@ class Session:
         self.folder = folder
         self.recording = recording
         self._key = key
+        self._secrets = (key, *(() if recording else filled(context.target.headers)[1]))
         self._worker_number = worker_number
         self._pool: Pool | None = None
         self._recorded: Recorded | None = None
@@ -174,8 +176,8 @@ class Session:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The credentials that are redacted in everything stored and shown: the key."""
-        return (self._key,)
+        """The credentials that are redacted in everything stored and shown: the key, and those of further headers."""
+        return self._secrets
 
     def evaluate(self, case: Case) -> EvaluatedCase:
         """Evaluate a case; waits for its exchanges. Raises ``CannotRecord`` if they cannot be written."""

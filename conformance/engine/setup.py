@@ -232,7 +232,8 @@ def create_worker_session(worker_input: Mapping[str, Any], worker: str) -> Sessi
     """The session of a worker of pytest-xdist, from :func:`worker_settings` and its id, such as ``gw3``."""
     settings = worker_input["target"]
     contract = contracts(Path(settings["contract"]["folder"]))[settings["contract"]["revision"]]
-    target = Target(**{**settings, "lacks": frozenset(settings["lacks"]), "contract": contract})
+    headers = tuple((name, value) for name, value in settings["headers"])
+    target = Target(**{**settings, "lacks": frozenset(settings["lacks"]), "contract": contract, "headers": headers})
     if target.has_budgets:
         own_rules.load(BUDGETS)
     recording = open_recording(Path(worker_input["recording"])) if worker_input["recording"] else None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.emulator.shapes import Item, Plan, Usage
+from conformance.exchange.exchange import Headers
 from conformance.proxy import client
 from conformance.proxy.delivery import Expected
 from conformance.proxy.records import Leg, Pair, with_echoes
@@ -37,7 +38,8 @@ class Settings:
     """The settings of a run. ``model`` is what the client names, ``upstream_model`` what the upstream should receive;
     ``passes_key``: the proxy passes the client's key through. ``wait``: the longest time in seconds for what a proxy
     should do at once; ``silence``: the silence of the upstream that it must bridge; ``limit``: the longest time for one
-    response. ``system_text`` and ``effort`` as in :class:`conformance.proxy.profile.Profile`."""
+    response. ``system_text`` and ``effort`` as in :class:`conformance.proxy.profile.Profile`. ``headers`` are further
+    headers of each request, and ``header_secrets`` what is secret in them."""
 
     endpoint: str
     dialect: str
@@ -51,11 +53,18 @@ class Settings:
     limit: float = 30.0
     system_text: str = ""
     effort: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = ()
+    header_secrets: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> dict[str, str]:
         """The keys by the name of their side."""
         return {"client": self.client_key, "upstream": self.upstream_key}
+
+    @property
+    def redacted(self) -> dict[str, str]:
+        """What is stored nowhere, by name."""
+        return self.secrets | {f"header_{number}": value for number, value in enumerate(self.header_secrets, 1)}
 
     def to_json(self) -> dict[str, Any]:
         """The settings without the keys."""
@@ -159,7 +168,7 @@ class Kit:
         settings = self.settings
         body = json.dumps({"model": settings.model, **ask.body}, ensure_ascii=False).encode()
         key = settings.client_key if ask.key is None else ask.key
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = dict(settings.headers) | ({"Authorization": f"Bearer {key}"} if key else {})
         known = frozenset(found.decode() for found in CANARY.findall(body)) - {ask.canary}
         received = bytearray()
         expected = Expected(ask.canary, ask.script, Follower(received).has, known)

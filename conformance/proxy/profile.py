@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from conformance.config.request_headers import RequestHeaders, request_headers
 from conformance.config.target import Misconfigured
 from conformance.proxy import DIALECTS
 
@@ -25,7 +26,8 @@ class Profile:
     key for the upstream) or ``pass-through`` (it sends the client's).
     ``model``: what the upstream receives as the model; empty: what the client names. ``system_text``: a text that the
     proxy adds to the system texts. ``effort``: the upstream's value for each value of the client. ``silence``: seconds
-    of silence of the upstream that the proxy bridges, None for the default. ``name`` is that of the file."""
+    of silence of the upstream that the proxy bridges, None for the default. ``name`` is that of the file.
+    ``headers``: further headers of each request, from the table ``[headers]``."""
 
     dialect: str = ""
     key: str = "own"
@@ -34,6 +36,7 @@ class Profile:
     effort: dict[str, str] = field(default_factory=dict)
     silence: float | None = None
     name: str = ""
+    headers: RequestHeaders = ()
 
 
 def read(path: Path) -> Profile:
@@ -58,4 +61,4 @@ def read(path: Path) -> Profile:
         raise Misconfigured(f"{path}, [proxy]: dialect is {table['dialect']!r}, expected {' or '.join(DIALECTS)}")
     if not isinstance(name := document.get("name", ""), str):
         raise Misconfigured(f"{path}: name has the wrong type")
-    return Profile(**table, name=name)
+    return Profile(**table, name=name, headers=request_headers(document.get("headers", {}), str(path)))

@@ -54,7 +54,7 @@ class Run:
         first = record(self.settings, self.upstream, self.clock, selected(self.settings.dialect, _FIRST))
         check_setup(first, self.upstream.other)
         recording = record(self.settings, self.upstream, self.clock, chosen)
-        return records.redacted(recording, self.settings.secrets)
+        return records.redacted(recording, self.settings.redacted)
 
 
 @contextlib.contextmanager

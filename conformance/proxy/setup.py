@@ -6,6 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass
 
+from conformance.config.request_headers import filled
 from conformance.config.target import Misconfigured, is_loopback
 from conformance.contract.revisions import DEFAULT
 from conformance.decode.cannot_evaluate import CannotEvaluate
@@ -72,6 +73,7 @@ def settings_of(
         limits.limit,
         profile.system_text,
         profile.effort,
+        *filled(profile.headers),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
+from conformance.exchange.planned import USER_AGENT
 from conformance.exchange.run_directory import RunDirectory
 from conformance.report.columns import VALUES, counted, fit, labelled, listed, with_label
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
@@ -33,6 +34,9 @@ EMPTY = "(empty string)"
 
 #: Credential headers of the suite: their recorded value contains the key as a shell variable.
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
+
+#: The recorded value of a header of the target file that names environment variables (others are quoted).
+_VARIABLES = re.compile(r"[\w .:/=+-]*(\$[A-Za-z_]\w*[\w .:/=+-]*)+")
 
 
 #: Reads the response of a finding; None if it was not recorded.
@@ -161,6 +165,7 @@ def curl(received: Received) -> str:
     request = received.exchange.request
     words = ["curl -isN"]
     names = {name.lower(): value for name, value in request.headers}
+    is_ours = names.get("user-agent", "").startswith(USER_AGENT)
     has_body = request.method in ("POST", "PUT")
     compressed = has_body and names.get("content-encoding") == "gzip"
     if request.method == "HEAD":
@@ -172,7 +177,7 @@ def curl(received: Received) -> str:
         if name.lower() in ("accept-encoding", "user-agent") or (name.lower(), value) == ("accept", "*/*"):
             continue
         # Double quotes, so that the shell expands the key variable; all other headers are fully quoted.
-        ours = "$" in value and name.lower() in _CREDENTIALS
+        ours = "$" in value and (name.lower() in _CREDENTIALS or (is_ours and _VARIABLES.fullmatch(value)))
         quoted = f'"{name}: {value}"' if ours else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
     if has_body and "content-type" not in names:

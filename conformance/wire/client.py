@@ -8,17 +8,18 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 
 import httpx
 
 from conformance import __version__
+from conformance.config.request_headers import filled
 from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import AFTER_CLOSED, BACK_OFF, CLOSED, ON_KEPT, OutgoingRequest
+from conformance.exchange.planned import AFTER_CLOSED, BACK_OFF, CLOSED, ON_KEPT, USER_AGENT, OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
 from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
@@ -46,7 +47,7 @@ _AS_SHELL = {
 _BASE_HEADERS = (
     ("Accept", "*/*"),
     ("Accept-Encoding", "gzip, deflate"),
-    ("User-Agent", f"mimo-responses-conformance/{__version__}"),
+    ("User-Agent", f"{USER_AGENT}/{__version__}"),
 )
 
 
@@ -112,6 +113,7 @@ class Client:
     def __init__(self, target: Target, key: str, limiter: RateLimiter | None = None) -> None:
         self._target = target
         self._key = key
+        self._headers, self._header_secrets = filled(target.headers)
         self._gate = limiter or RateLimiter()
         self._unfolding = threading.Lock()
         LAG.start()
@@ -210,7 +212,9 @@ class Client:
         headers += [pair for pair in outgoing.headers if pair[1]]
         url = self._target.url + outgoing.suffix
         content = _content(outgoing)
-        request = self._http.build_request(outgoing.method, url, headers=[*headers, *auth], content=content)
+        request = self._http.build_request(
+            outgoing.method, url, headers=[*headers, *_without(own, self._headers), *auth], content=content
+        )
         # httpx adds default headers; one that the scenario omits on purpose is removed again.
         for name, value in outgoing.headers:
             if not value:
@@ -219,7 +223,7 @@ class Client:
         partial = PartialResponse()
         ended, detail = self._receive(outgoing, request, partial, kept, closes)
         elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
-        secret = [self._key, *sent]
+        secret = [self._key, *sent, *self._header_secrets]
         # Decoding several bodies at a time would multiply the peak memory.
         with self._unfolding if content_coding(partial.headers) else contextlib.nullcontext():
             if over := self._receiver.decoded_too_large(partial):
@@ -232,7 +236,7 @@ class Client:
             request=Request(
                 outgoing.method,
                 url,
-                (*headers, *_described(auth, outgoing.auth, self._target)),
+                (*headers, *_without(own, self._target.headers), *_described(auth, outgoing.auth, self._target)),
                 outgoing.body,
             ),
             status=partial.status,
@@ -257,6 +261,11 @@ def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
         return outgoing.body
     size = len(outgoing.body) // 3 + 1
     return (outgoing.body[start : start + size] for start in range(0, len(outgoing.body), size))
+
+
+def _without(names: Container[str], headers: Headers) -> Headers:
+    """The headers without those of these names, in lower case."""
+    return tuple(pair for pair in headers if pair[0].lower() not in names)
 
 
 def _described(auth: Headers, variant: str, target: Target) -> Headers:

@@ -22,12 +22,13 @@ def open_client(base: str, timeout: httpx.Timeout, keeps: int = 0) -> httpx.Clie
     """An httpx client that follows no redirect and stores no cookie; it keeps so many connections open, and without any
     uses a new one for each request. :class:`conformance.config.target.Misconfigured` if the environment configures an
     unusable proxy."""
+    https = base.lower().startswith("https:")
     try:
         return httpx.Client(
             follow_redirects=False,
             cookies=NoCookies(),
             event_hooks={"response": [keep_location]},
-            verify=tls(),
+            verify=tls() if https or not is_loopback(base) else _without_authorities(),
             # A proxy from the environment is for the world outside, never for loopback.
             trust_env=not is_loopback(base),
             timeout=timeout,
@@ -54,6 +55,13 @@ class NoCookies(CookieJar):
 def tls() -> ssl.SSLContext:
     """The TLS context; SSL_CERT_FILE or SSL_CERT_DIR add a private CA, on loopback too."""
     return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _without_authorities() -> ssl.SSLContext:
+    """A context without authorities, for connections that never use TLS: to load their certificates takes
+    longer than all requests of a short run."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @cache

@@ -246,15 +246,20 @@ def _import() -> None:
     import allure_pytest.plugin  # noqa: F401
     import httpcore  # noqa: F401
     import pytest  # noqa: F401
+    import xdist.looponfail
     import xdist.plugin  # noqa: F401
     from _pytest.assertion.rewrite import AssertionRewritingHook
 
     import conformance.cli
-    import conformance.plugin  # noqa: F401
+    import conformance.emulator
+    import conformance.plugin
+    import conformance.wire.client  # noqa: F401
     from conformance.config.target import resolve
     from conformance.judge.cases import all_cases, context_of, load_checks
     from conformance.results.client_trials import effect_rows
+    from conformance.wire.transport import tls
 
+    tls()
     load_checks()
     all_cases(context_of(resolve({}, {}, "00000000", None)))
     effect_rows()
