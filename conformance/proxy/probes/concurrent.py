@@ -27,7 +27,7 @@ def together(kit: Kit) -> None:
 
 
 def together_with_calls(kit: Kit) -> None:
-    """The same with the arguments of a call: translators keep the state of calls apart from that of texts."""
+    """The same with the arguments of a call: translators keep the state of calls separately from that of texts."""
     _send_together(kit, "arguments", {"tools": TOOLS})
 
 
