@@ -95,9 +95,9 @@ def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -
         for finding in line.findings:
             pair = (line.requirement, finding_kind(line.requirement, finding.message, finding.pointer))
             modes = {name.endswith(".stream") for name in (finding.scenario, *finding.also)}
-            fed = [one for one in mine if one.streams in modes and pair in one.found]
-            each = [{one.client for one in fed if one.streams == mode} for mode in modes]
-            coped = set.intersection(*each) - {one.client for one in fed if not one.coped}
+            client_input = [one for one in mine if one.streams in modes and pair in one.found]
+            each = [{one.client for one in client_input if one.streams == mode} for mode in modes]
+            coped = set.intersection(*each) - {one.client for one in client_input if not one.coped}
             assert not coped & set(finding.clients), line.id
 
 

@@ -179,7 +179,7 @@ COMMANDS = {
     ("list", "--area", "lifecyle"): "unknown area 'lifecyle'; did you mean 'lifecycle'?",
     ("list", "lifecyle"): "unknown area 'lifecyle'; did you mean 'lifecycle'?",
     ("explain", "lifecycle"): "'lifecycle' is an area, not a rule; conformance list lifecycle prints its rules",
-    ("list", "--area", "zzz"): "unknown area 'zzz'; known: auth,",
+    ("list", "--area", "zzz"): "unknown area 'zzz'; areas: auth,",
     ("explain", "lifecycle.in-progres-second"): "did you mean 'lifecycle.in-progress-second'?",
     ("explain", "zzz"): "no rule 'zzz'; conformance list prints all rules",
     ("judge", RECORDING, "--only", "lifecycel"): "--only 'lifecycel' matches no case of this traffic; did you mean",
@@ -200,7 +200,7 @@ def test_each_command_names_what_it_does_not_know(words: tuple[str, ...], capsys
 def test_a_fault_that_is_not_known_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--fault", "lifecycle.no-in-progres"]) == 2
     assert capsys.readouterr().err == (
-        "there is no fault 'lifecycle.no-in-progres': did you mean 'lifecycle.no-in-progress'?\n"
+        "conformance: no fault 'lifecycle.no-in-progres'; did you mean 'lifecycle.no-in-progress'?\n"
     )
 
 

@@ -76,7 +76,7 @@ def test_codex_is_stopped_only_after_a_call_was_dealt_with(
 def test_codex_stream_is_the_first_answer_alone(codex: ModuleType) -> None:
     usage = {"type": "usage", **_counted(9)}
     session = [THOUGHT, CALL, OUTPUT, usage, CALL, OUTPUT, usage]
-    assert codex._answer([], session, "stopped", False) == {
+    assert codex._turn_result([], session, "stopped", False) == {
         "text": "",
         "calls": [{"call_id": "call_1", "name": "get_weather", "arguments": '{"city":"Rome"}'}],
         "reasoning": "Hm.",
@@ -94,7 +94,7 @@ def test_codex_turns_end_with_the_last_text(codex: ModuleType) -> None:
     ]
     first = [MESSAGE, CALL, OUTPUT, {"type": "usage", **_counted(9)}]
     session = [*first, MESSAGE, MESSAGE, {"type": "usage", **_counted(20)}]
-    received = codex._answer(events, session, "exit", True)
+    received = codex._turn_result(events, session, "exit", True)
     assert (received["text"], len(received["calls"]), received["reasoning"], received["error"]) == (
         "It rains today.",
         1,
@@ -116,12 +116,12 @@ def test_codex_turns_end_with_the_last_text(codex: ModuleType) -> None:
 def test_codex_errors_are_told(
     codex: ModuleType, events: list[dict[str, Any]], ended: str, kind: str, message: str
 ) -> None:
-    assert codex._answer(events, [], ended, False)["error"] == {"type": kind, "message": message}
+    assert codex._turn_result(events, [], ended, False)["error"] == {"type": kind, "message": message}
 
 
 def test_codex_lite_reads_custom_calls_and_has_a_model_in_that_mode(codex: ModuleType, tmp_path: Path) -> None:
     custom = {"type": "custom_tool_call", "name": "apply_patch", "input": "text", "call_id": "call_2"}
-    answer = codex._answer([], [CALL, custom, OUTPUT, {"type": "usage", **_counted(9)}], "stopped", False)
+    answer = codex._turn_result([], [CALL, custom, OUTPUT, {"type": "usage", **_counted(9)}], "stopped", False)
     assert [(one["name"], one["arguments"]) for one in answer["calls"]] == [
         ("get_weather", '{"city":"Rome"}'),
         ("apply_patch", "text"),

@@ -14,7 +14,7 @@ import pytest
 from conformance.cli import main
 from conformance.clients import install
 from conformance.clients.differences import differences, expected, raised
-from conformance.clients.drive import ClientInput, drive, fed, feedable
+from conformance.clients.drive import ClientInput, client_input, drive, feedable
 from conformance.clients.lane import lane
 from conformance.clients.server import Record, base
 from conformance.config.target import Misconfigured
@@ -127,11 +127,11 @@ def test_what_the_page_does_not_have_is_no_failure() -> None:
 
 
 def test_a_job_gets_its_exchanges_in_turn_and_the_last_stays() -> None:
-    asked = Record({"a": PLAIN.exchange, "b/+,": STREAM.exchange})
+    record = Record({"a": PLAIN.exchange, "b/+,": STREAM.exchange})
     path = base("http://127.0.0.1:1/v1", ["a", "b/+,"], "job,1").removeprefix("http://127.0.0.1:1") + "/responses"
-    bodies = [asked.respond("POST", path, [], b"whatever").body for _ in range(3)]
+    bodies = [record.respond("POST", path, [], b"whatever").body for _ in range(3)]
     assert bodies == [PLAIN.exchange.body, STREAM.exchange.body, STREAM.exchange.body]
-    assert (asked.asked("job,1"), asked.asked("other")) == (3, 0)
+    assert (record.requests_for("job,1"), record.requests_for("other")) == (3, 0)
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/x/none,1/v1/responses", "/x/a,1/v1/models", "/", "", "/x"])
@@ -148,7 +148,7 @@ def fake(way: str) -> Callable[[Client, Path], list[str]]:
 
 def jobs(bad: bool = False) -> list[ClientInput]:
     """A plain answer, and before it one at which a fake driver misbehaves."""
-    good = fed("good", PLAIN.exchange)
+    good = client_input("good", PLAIN.exchange)
     return [*([ClientInput("bad", PLAIN.exchange, {"instructions": "bad"})] if bad else []), good]
 
 
@@ -157,8 +157,9 @@ def driven(way: str, given: list[ClientInput], seconds: float = 5.0) -> Outcomes
 
 
 def test_a_client_is_fed_the_recorded_bytes(tmp_path: Path) -> None:
-    got = drive([PLAIN_CLIENT, client("openai-python-stream")], [fed("p", PLAIN.exchange), fed("s", STREAM.exchange)],
-                tmp_path, 5.0, fake("right"))  # fmt: skip
+    clients = [PLAIN_CLIENT, client("openai-python-stream")]
+    inputs = [client_input("p", PLAIN.exchange), client_input("s", STREAM.exchange)]
+    got = drive(clients, inputs, tmp_path, 5.0, fake("right"))
     assert {one.version for one in got.clients.values()} == {"1.2.3"}
     assert [(one.client, one.key, one.asked) for one in got.all] == [
         ("openai-python-plain", "p", 1),

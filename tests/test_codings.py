@@ -24,14 +24,14 @@ def raw_deflate(data: bytes) -> bytes:
     return engine.compress(data) + engine.flush()
 
 
-def fed(coding: str, data: bytes, size: int, room: int = 1_000_000) -> bytes:
+def client_input(coding: str, data: bytes, size: int, room: int = 1_000_000) -> bytes:
     engine = Decoding(coding)
     return b"".join(engine.feed(data[at : at + size], room) for at in range(0, len(data), size))
 
 
 @given(st.binary(max_size=300), st.integers(1, 9), st.sampled_from([zlib.compress, raw_deflate]))
 def test_deflate_is_read_with_and_without_its_wrapper_however_it_is_cut(data: bytes, size: int, pack: Any) -> None:
-    assert fed("deflate", pack(data), size) == data
+    assert client_input("deflate", pack(data), size) == data
 
 
 class _Brotli:
@@ -97,12 +97,12 @@ def test_each_library_is_used_within_the_limit(name: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(codings, "_ENGINES", engines)
     packed = zlib.compress(TEXT)
     for size in (1, 3, len(packed)):
-        assert fed(coding, packed, size) == TEXT
-    assert fed(coding, packed[:-9], 7) == TEXT[: len(fed(coding, packed[:-9], 7))] != b""
+        assert client_input(coding, packed, size) == TEXT
+    assert client_input(coding, packed[:-9], 7) == TEXT[: len(client_input(coding, packed[:-9], 7))] != b""
     assert len(Decoding(coding).feed(zlib.compress(b"x" * 100_000), 1000)) > 1000
-    assert fed(coding, TEXT, 50) == TEXT
+    assert client_input(coding, TEXT, 50) == TEXT
     if coding == "zstd":  # Frames may follow one another (RFC 8878 3.1).
-        assert fed(coding, packed + packed, 11) == TEXT + TEXT
+        assert client_input(coding, packed + packed, 11) == TEXT + TEXT
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def test_members_and_events_are_seen_and_times_taken() -> None:
     found = measure(recorded.received(name).exchange for name in ("text", "text.stream", "tools.call.stream"))
     assert {
         "event response.created",
-        "answer /usage/input_tokens",
+        "response /usage/input_tokens",
         "response.completed /response/output/*/content/*/text",
     } <= found.names
     assert not any("/properties/" in name for name in found.names)

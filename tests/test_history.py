@@ -40,7 +40,7 @@ def test_the_trend_is_told_by_target_and_rule(tmp_path: Path) -> None:
     assert "passed cases (█ 100 %)" in legend
     told = told.splitlines()
     assert told[0] == "proxy: 4 nightly runs, 2026-06-01 to 2026-06-04"
-    assert told[1].endswith("50.0% passed, 1 failed, exit 0")
+    assert told[1].endswith("50.0 % passed, 1 failed, exit 0")
     assert len(told) == 4, told
     assert told[2].startswith("  ·█·█  a.b")
     assert told[3].startswith("  ··~   x.y")
@@ -143,6 +143,7 @@ def test_the_page_holds_its_drawings_and_lets_no_text_become_more(tmp_path: Path
     nights = (NightlyRun(1, HOSTILE, "2026-06-01", 1, {"fail": 2, "pass": 1}), NightlyRun(2, HOSTILE, HOSTILE, 6, {}))
     found = Trend(HOSTILE, nights, {HOSTILE: ({"fail": 2}, {})})
     html = page([found])
+    assert page([found], {(HOSTILE, HOSTILE): '<a href="x">report</a>'}).count('<a href="x">') == 1
     assert "<script" not in html
     assert "\x1b" not in html
     tree = ElementTree.fromstring(html.replace("<!doctype html>", ""))

@@ -34,7 +34,7 @@ def test_targets_stand_beside_each_other_by_area_and_broken_rule() -> None:
         "\n| area | good | bad |\n| --- | --- | --- |\n"
         "| a | ✅ all 2 pass | ❌ 1 fail of 2 |\n"
         "| x | not applicable | ⚠️ 1 inconclusive |\n"
-        "\nThe first root cause in each failed area:\n\n- **bad, a**: a.b: HTTP 500\n"
+        "\nThe first root cause in each failed area:\n\n- **bad**\n  - a: a.b: HTTP 500\n"
         "\nRules that a target violates:\n\n"
         "| rule | good | bad |\n| --- | --- | --- |\n"
         "| a.b | ✅ all 2 pass | ❌ 1 fail of 2 |\n"

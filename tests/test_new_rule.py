@@ -125,7 +125,7 @@ def test_what_is_only_recorded_gets_no_fault() -> None:
         (["usage.total-is-sum"], "rule 'usage.total-is-sum' already exists"),
         (["item.message.schema"], "rule 'item.message.schema' already exists: it is covered by item.{type}.schema"),
         (["usag.new"], "unknown area 'usag'; did you mean 'usage'?"),
-        (["zzz.new"], "unknown area 'zzz'; known: auth, "),
+        (["zzz.new"], "unknown area 'zzz'; areas: auth, "),
         (["usage"], "'usage' is not a rule id"),
         (["Usage.New"], "'Usage.New' is not a rule id"),
         (["usage.new rule"], "'usage.new rule' is not a rule id"),

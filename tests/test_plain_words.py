@@ -47,9 +47,9 @@ def having(line: CaseRecord, **more: Any) -> CaseRecord:
          "an array nested 5,000 times as body receives 500, expected 4xx: x"),
         (case("error.streaming-same-status@a", "fail", "HTTP 400 for the plain request, HTTP 200 with stream: true"),
          "an invalid request has another status with stream: true: HTTP 400 for the plain request, HTTP 200 with"
-         " stream: true (in a)"),
+         " stream: true (in scenario a)"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
-         "content_part.done: the text differs (in text.stream)"),
+         "content_part.done: the text differs (in scenario text.stream)"),
     ],
 )  # fmt: skip
 def test_a_cause_in_plain_words(line: CaseRecord, words: str) -> None:
@@ -87,7 +87,7 @@ def some() -> list[CaseRecord]:
 def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
     assert list(listed(some())) == [
         '1  effort "none" is refused with 422: no (2 cases, 1 consequence, 2 not evaluated)',
-        "2  warning: received HTTP 401 (in y) (1 case)",
+        "2  warning: received HTTP 401 (in scenario y) (1 case)",
     ]
 
 
@@ -96,16 +96,16 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
     [
         ("request.malformed-json",
          {"a": "received HTTP 200", "b": "received HTTP 200", "c": "received HTTP 500: Internal Server Error"},
-         "1  received HTTP 200 (in a); also HTTP 500: Internal Server Error (in c) (3 cases)"),
+         "1  received HTTP 200 (in scenario a); also HTTP 500: Internal Server Error (in scenario c) (3 cases)"),
         ("error.real-status",
          {"a": "invalid request: received HTTP 502: one", "b": "invalid request: received HTTP 502: another",
           "c.stream": "an error with HTTP 200: the stream ends in response.failed"},
-         "(in a); also HTTP 200: the stream ends in response.failed (in c.stream) (3 cases)"),
+         "(in scenario a); also HTTP 200: the stream ends in response.failed (in scenario c.stream) (3 cases)"),
         ("proxy.request.parameters",
          {"a": "top_p: the client sent 0.8, the upstream received no such parameter",
           "b": "top_p: the client sent 0.9, the upstream received no such parameter",
           "c": "effort: the client sent 'low', the upstream received 'high'"},
-         "received no such parameter (in a); also effort (3 cases)"),
+         "received no such parameter (in scenario a); also effort (3 cases)"),
         ("request.tools-accepted",
          {"tools.rich": "received HTTP 502: no", "tools.long-name": "received HTTP 502: no"},
          "1  a tool with parameters of each type ends in 502: no; also a tool whose name has 64 characters (2 cases)"),
@@ -113,12 +113,12 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
          {"a": "the upstream responded with 400, and the client received HTTP 200",
           "b": "the upstream responded with 401, and the client received HTTP 200",
           "c": "the upstream sent an HTML page, and the client received a completed response"},
-         "HTTP 200 (in a); also the client received a completed response (in c) (3 cases)"),
+         "HTTP 200 (in scenario a); also the client received a completed response (in scenario c) (3 cases)"),
         ("proxy.response.finish",
          {"a": "the upstream's response is incomplete: max_output_tokens, the client's is completed",
           "b": "the upstream's response is incomplete: content_filter, the client's is completed",
           "c": "the upstream's response is completed, the client's is unfinished"},
-         "also the upstream's response is completed, the client's is unfinished (in c) (3 cases)"),
+         "also the upstream's response is completed, the client's is unfinished (in scenario c) (3 cases)"),
     ],
     ids=[
         "another status", "an error of another kind", "the other parameters that a proxy drops", "another tool",
@@ -192,13 +192,14 @@ def test_the_command_says_in_one_line_why_there_is_no_profile(monkeypatch: pytes
     ("messages", "words"),
     [
         (("response.completed: /response/created_at is missing", "response.completed: /response/output is missing"),
-         "response.completed: /response/created_at and /response/output are missing (in x)"),
+         "response.completed: /response/created_at and /response/output are missing (in scenario x)"),
         (("response.completed: /response/id is missing", "response.incomplete: /response/id is missing"),
-         "response.completed: /response/id is missing (in x)"),
+         "response.completed: /response/id is missing (in scenario x)"),
         (("the Response has no error; expected null or an object",
           "the Response has no incomplete_details; expected null or an object"),
-         "the Response has no error or incomplete_details; expected null or an object (in x)"),
-        (("/id is 3, not a string", "/object is missing", "/model is missing"), "/id is 3, not a string (in x)"),
+         "the Response has no error or incomplete_details; expected null or an object (in scenario x)"),
+        (("/id is 3, not a string", "/object is missing", "/model is missing"),
+         "/id is 3, not a string (in scenario x)"),
     ],
 )  # fmt: skip
 def test_members_that_are_absent_together_are_named_together(messages: tuple[str, ...], words: str) -> None:

@@ -237,7 +237,7 @@ def test_a_part_that_counts_as_an_echo_is_no_chance(kind: str, size: int) -> Non
         # What is an echo is redacted.
         held = forms(key, size > entropy.LARGE)[0]
         assert all(
-            held.holds_part(at, at + n)
+            held.contains_part(at, at + n)
             for n in (shortest, 30)
             for at in range(41 - n)
             if form.is_echo(at, at + n, size)

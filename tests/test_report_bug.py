@@ -53,7 +53,7 @@ def test_the_issue_holds_all_that_is_needed(run: Path, capsys: pytest.CaptureFix
 
 def test_without_a_rule_the_rules_that_failed_are_listed(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, listed, _ = report(capsys, run)
-    rules = listed.split()
+    rules = [line.split()[0] for line in listed.splitlines()]
     assert (code, len(set(rules))) == (0, len(rules))
     assert [report(capsys, run, rule)[0] for rule in rules] == [0] * len(rules)
     assert rules

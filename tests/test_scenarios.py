@@ -115,7 +115,10 @@ def test_a_follow_up_that_is_refused_for_what_the_server_said_is_inconclusive() 
     results = {one.case.id: one for one in verdicts(FAULTS["tools.call-id-missing"])}
     told = results["tools.output-accepted@tools.output"]
     assert told.verdict == "inconclusive"
-    assert "the output of tools.call is malformed when sent back: /input/1/call_id is missing" in told.reason.text
+    assert (
+        "the request returns the output of tools.call, which is malformed: /input/1/call_id is missing"
+        in told.reason.text
+    )
 
 
 def test_a_parameter_in_the_schema_brings_its_cases(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -552,7 +552,7 @@ def test_failure_says_what_by_which_rule_and_how_to_see_it_again(tmp_path: Path)
     assert told["rule"] == "What must hold."
     assert told["source"] == "rfc 1, section 2"
     assert told["found"] == "it is wrong (3 occurrences, this is the first)"
-    assert told["where"] == "in one, event 4, at /delta"
+    assert told["where"] == "in scenario one, event 4, at /delta"
     assert (told["expected"], told["received"]) == ("what was due", "what came")
     assert "affects" not in told  # No trial shows it.
     assert told["rerun"] == "pytest conformance --only 'area.rule@label'"
@@ -563,7 +563,7 @@ def test_failure_says_what_by_which_rule_and_how_to_see_it_again(tmp_path: Path)
 def test_failure_lists_the_other_scenarios_of_a_finding(tmp_path: Path) -> None:
     others = tuple(f"s{number}" for number in range(1, 8))
     text = shown(Finding("m", scenario="one", count=8, also=others), tmp_path=tmp_path)
-    assert "in one; also in s1, s2, s3, s4, s5 and 2 more" in " ".join(text.split())
+    assert "in scenario one; also in s1, s2, s3, s4, s5 and 2 more" in " ".join(text.split())
 
 
 def test_failure_shows_the_events_around(tmp_path: Path) -> None:
@@ -591,7 +591,7 @@ def test_what_is_not_said_takes_no_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [None, 0, False, ""])
 def test_empty_got_is_shown(value: object, tmp_path: Path) -> None:
     text = shown(Finding("m", got=value, scenario="one"), tmp_path=tmp_path)
-    assert f"in one\n  received  {show(value) or '(empty string)'}\n" in text
+    assert f"in scenario one\n  received  {show(value) or '(empty string)'}\n" in text
 
 
 def test_failure_fits_on_a_screen(tmp_path: Path) -> None:

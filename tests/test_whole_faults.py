@@ -13,7 +13,7 @@ from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.systemic import FEW, systemic
-from tests.support.whole_faults import WHOLE
+from tests.support.whole_faults import COMPLETE_BITS
 from tools.in_process import evaluated
 
 
@@ -22,10 +22,10 @@ def lines_of(behaviour: Behaviour) -> list[CaseRecord]:
     return group_by_cause(results_file.in_order(results_file.case_record(one, recorded, 1.0) for one in results))
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", COMPLETE_BITS)
 def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
-    _, rule, words = WHOLE[name]
-    found = causes(lines_of(WHOLE[name][0]))
+    _, rule, words = COMPLETE_BITS[name]
+    found = causes(lines_of(COMPLETE_BITS[name][0]))
     assert [cause.rule for cause in found] == [rule], [cause.cases[0].id for cause in found]
     assert words in found[0].cases[0].findings[0].message
 

@@ -8,6 +8,7 @@ with the term to use instead. Legitimate uses are in ``ALLOWED``, each with its 
 from __future__ import annotations
 
 import io
+import json
 import re
 import tokenize
 import tomllib
@@ -48,13 +49,11 @@ PRIVATE = {
     r"stations?": "stage",
 }
 
-#: Packages whose text is not yet rewritten. The integrator empties this list.
-NOT_YET = (
-    "conformance/cli.py", "conformance/plugin.py", "conformance/nightly.py",
-    "conformance/engine", "conformance/pytest_plugin",
-    "conformance/results", "conformance/traffic/evaluation.py",
-    "conformance/traffic/observer.py",
-)  # fmt: skip
+#: Words that no function, class or constant is named by.
+PRIVATE_NAMES = re.compile(
+    r"(?:^|_)(?:answers?|answered|asks?|asked|tells?|told|came|comes?|holds|judged|strange|strays?|settled?|shy|twists?|fed)"
+    r"(?:_|$)"
+)
 
 #: (file or folder, expression, why it is legitimate).
 ALLOWED = (
@@ -93,21 +92,32 @@ def _python(path: Path) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
-def _rules(path: Path) -> Iterator[tuple[int, str]]:
-    """The sentences of a file of rules."""
-    for row in tomllib.loads(path.read_text(encoding="utf-8")).get("requirement", []):
-        yield 0, row["says"]
+def _sentences(value: object) -> Iterator[tuple[int, str]]:
+    """The sentences in a document: of rules, clauses, consequences and schemas."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("says", "why", "description", "title") and isinstance(inner, str):
+                yield 0, inner
+            else:
+                yield from _sentences(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _sentences(inner)
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
     if path.suffix == ".py":
         return _python(path)
-    return _rules(path) if path.suffix == ".toml" else iter([(1, path.read_text(encoding="utf-8"))])
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return iter([(1, text)])
+    return _sentences(tomllib.loads(text) if path.suffix == ".toml" else json.loads(text))
 
 
 def _files() -> list[Path]:
-    found = [*ROOT.glob("conformance/**/*.py"), *ROOT.glob("conformance/contract/rules/*.toml")]
-    found += [*ROOT.glob("tools/**/*.py"), *ROOT.glob("docs/*.md")]
+    found = [*ROOT.glob("conformance/**/*.py"), *ROOT.glob("conformance/contract/**/*.toml")]
+    found += [*ROOT.glob("tools/**/*.py"), *ROOT.glob("docs/*.md"), *ROOT.glob("schemas/**/*.json")]
+    found += [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     return sorted(found)
 
 
@@ -136,3 +146,34 @@ def _instead(word: str) -> str:
 @pytest.mark.parametrize("path", _files(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_private_words(path: Path) -> None:
     assert private_words(path) == []
+
+
+def test_no_private_names() -> None:
+    """Functions, classes and constants, except of the endpoint, whose names are those in ``docs/faults.md``."""
+    found = []
+    for path in sorted((ROOT / "conformance").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if "/emulator/" in name:
+            continue
+        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if match := re.match(r"\s*(?:def|class) (\w+)|([A-Z_]{3,})\b.* = ", text):
+                word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match[1] or match[2]).lower()
+                found += [f"{name}:{line}: {word}"] * bool(PRIVATE_NAMES.search(word))
+    assert found == []
+
+
+def test_references_exist() -> None:
+    """A name that a docstring or a comment refers to occurs in the code of its module, or of the one it names."""
+    missing = []
+    for path in sorted((ROOT / "conformance").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for name in set(re.findall(r":(?:func|class|data):`(\w+(?:\.\w+)*)`", text)):
+            *parts, last = name.split(".")
+            if parts and parts[0] != "conformance":
+                continue  # A member, or a name of another package.
+            where = ROOT.joinpath(*parts).with_suffix(".py") if parts else path
+            where = where if where.is_file() else ROOT.joinpath(*parts) / "__init__.py"
+            known = where.read_text(encoding="utf-8") if where.is_file() else ""
+            if not re.search(rf"(?<![`.]){last}\b(?!`)", known):
+                missing.append(f"{path.relative_to(ROOT).as_posix()}: {name}")
+    assert missing == []

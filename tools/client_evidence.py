@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.clients.differences import canonical, expected, raised
-from conformance.clients.drive import ClientInput, drive, fed
+from conformance.clients.drive import ClientInput, client_input, drive
 from conformance.contract import client_evidence as kept
 from conformance.contract import client_variants
 from conformance.contract.clients import CLIENTS, Client
@@ -112,7 +112,7 @@ def _then(name: str, revision: str, recorded: Recorded, clean: Recorded) -> Exch
 
 
 def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
-    return fed(key, replace(received.exchange, key=key), then)
+    return client_input(key, replace(received.exchange, key=key), then)
 
 
 def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
@@ -477,8 +477,8 @@ def _effects(known: EffectsByRule) -> dict[tuple[str, str], list[Effect]]:
 def _cell(name: str, mine: Sequence[Trial], effects: Sequence[Effect]) -> str:
     if effects:
         return "**stops**" if any(one.does == STOPS for one in effects) else "**other**"
-    fed = [one for one in mine if one.client == name]
-    return "" if not fed else "copes" if all(one.coped for one in fed) else "undecided"
+    client_input = [one for one in mine if one.client == name]
+    return "" if not client_input else "copes" if all(one.coped for one in client_input) else "undecided"
 
 
 def _kinds_page(evidence: Mapping[str, Any]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conformance.clients.drive import ClientInput, drive, fed
+from conformance.clients.drive import ClientInput, client_input, drive
 from conformance.contract.client_evidence import COPES, evidence
 from conformance.contract.client_variants import FILE, outcomes
 from conformance.contract.clients import CLIENTS, Client, client
@@ -55,7 +55,7 @@ def inputs() -> dict[str, ClientInput]:
         for name in REQUESTS:
             exchange = replace(recorded.received(name).exchange, key=f"{variant}/{name}")
             then = recorded.received(follows[name]).exchange if name in follows else None
-            found[exchange.key] = fed(exchange.key, exchange, then)
+            found[exchange.key] = client_input(exchange.key, exchange, then)
     return found
 
 

@@ -305,8 +305,8 @@ def _added_cases() -> Iterator[Case]:
 @cache
 def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
     """The cases of the client lane of that revision."""
-    fed = replace(context(revision), clients=NAMES)
-    return tuple(case for case in all_cases(fed) if case.requirement.area == "client")
+    client_input = replace(context(revision), clients=NAMES)
+    return tuple(case for case in all_cases(client_input) if case.requirement.area == "client")
 
 
 def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> Recorded:

@@ -102,7 +102,7 @@ def test_refusal_is_401(received: Received) -> Findings:
 
 
 @check("auth.refused-before-body-is-judged", over=each("auth-first"), not_for_captured=UNKNOWN_SENDER)
-def test_key_is_judged_before_the_body(received: Received) -> Findings:
+def test_key_is_checked_before_the_body(received: Received) -> Findings:
     status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
@@ -129,7 +129,7 @@ def test_refusal_does_not_echo_the_credential(received: Received) -> Findings:
     over=everything("answers", where=lambda one: "auth-refused" not in one.tags),
     where=Where("others", other_scenarios=False),
 )
-def test_answer_does_not_echo_the_key(received: Received) -> Findings:
+def test_response_does_not_echo_the_key(received: Received) -> Findings:
     yield EXAMINED
     for place in received.exchange.leaks:
         yield Finding(f"the response contains the key, in the {place}", want="nowhere", got=place)

@@ -55,7 +55,7 @@ def test_a_client_ends_with_what_was_sent(received: Received, case: Case) -> Fin
 
 
 @check("client.{fed}", over=_two_turn_cases, together=True, not_for_captured=NEEDS_CLIENTS)
-def test_a_client_calls_and_goes_on_with_the_next_answer(responses: Sequence[Received], case: Case) -> Findings:
+def test_a_client_calls_and_goes_on_with_the_next_response(responses: Sequence[Received], case: Case) -> Findings:
     name = case.about["fed"]
     calls, then = responses
     wrong = differences(calls.ended(name), expected(calls, then))

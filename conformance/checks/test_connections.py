@@ -23,9 +23,9 @@ from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Finding
 def test_the_next_request_on_a_connection_is_served(received: Received, case: Case) -> Findings:
     exchange, before = received.exchange, scenario_of(received, case).after
     failed = next((one for one in exchange.attempts if one.detail.startswith(ON_KEPT)), None)
-    said = _said_on_kept(received, case)
+    said = _words_on_kept_connection(received, case)
     if not (failed or exchange.connection):
-        raise DoesNotApply("the server closed the connection after the response before")
+        raise DoesNotApply("the server closed the connection after the previous response")
     yield EXAMINED
     if failed and exchange.ok:
         got = f"HTTP {failed.status}" if failed.status else f"{failed.ended}: {failed.detail.removeprefix(ON_KEPT)}"
@@ -33,7 +33,7 @@ def test_the_next_request_on_a_connection_is_served(received: Received, case: Ca
         yield Finding(message, want=exchange.status, got=failed.status or failed.ended)
 
 
-def _said_on_kept(received: Received, case: Case) -> str:
+def _words_on_kept_connection(received: Received, case: Case) -> str:
     """The server's words about the request on the kept connection; they may be about another request."""
     kept = (one for one in received.exchange.retried if one.detail.startswith(ON_KEPT))
     words = next((error_detail(Received(one, received.scenario, contract=received.contract)) for one in kept), "")

@@ -49,7 +49,7 @@ def _namespaced(context: Context) -> list[Group]:
 
 
 def _calls(received: Received, case: Case, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The calls of these types with their pointers; :class:`CannotEvaluate` if the scenario needs one and the response
+    """The calls of these types with their pointers; ``CannotEvaluate`` if the scenario needs one and the response
     contains none."""
     found = [(place, item) for kind in kinds for place, item in received.items(kind)]
     if not found:

@@ -48,7 +48,7 @@ def _off_in(received: Received) -> str:
     """The effort that turned reasoning off, in words; :class:`DoesNotApply` where the request was sent without it."""
     off = f"effort {received.contract.effort.off}"
     if not received.contract.turns_thinking_off(received.sent):
-        raise DoesNotApply(f"sent without {off}, which is refused")
+        raise DoesNotApply(f"sent without {off}, which the server refuses")
     return off
 
 
@@ -181,7 +181,7 @@ def _kinds(received: Received) -> frozenset[str]:
 
 
 @check("effort.reasoning-precedes-answer", over=RESPONSES, where=FINAL_RESPONSE)
-def test_reasoning_comes_before_its_answer(received: Received) -> Findings:
+def test_reasoning_precedes_its_message(received: Received) -> Findings:
     places, kinds = _generated(received)
     if "reasoning" in kinds:
         yield EXAMINED
@@ -206,7 +206,7 @@ def _generated(received: Received) -> tuple[list[int], list[object]]:
 
 
 @check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", depends_on=("reasoning", "include")))
-def test_reasoning_item_holds_reasoning_text(received: Received, case: Case) -> Findings:
+def test_reasoning_item_contains_reasoning_text(received: Received, case: Case) -> Findings:
     for place, item in received.items("reasoning"):
         yield EXAMINED
         pointer = f"{received.pointer}/output/{place}/content"
@@ -266,7 +266,7 @@ def _counted(received: Received) -> bool:
 
 
 @check("effort.no-markup-leak", over=RESPONSES, where=FINAL_RESPONSE, not_for_captured=WORDING)
-def test_no_thinking_markup_in_the_answer(received: Received) -> Findings:
+def test_no_reasoning_markup_in_the_response(received: Received) -> Findings:
     if received.words:
         yield EXAMINED
     for mark in ("<think>", "</think>", "<|channel|>", "◁think▷"):

@@ -186,7 +186,7 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
     over=everything("answers", where=lambda one: one.expect == "answer"),
     where=Where("answers", other_scenarios=False),
 )
-def test_answer_is_no_error(received: Received) -> Findings:
+def test_response_is_no_error(received: Received) -> Findings:
     form = received.contract.error
     yield Examined(received.exchange.ok and bool(received.exchange.body))
     if received.exchange.ok and is_error_body(received):
@@ -245,12 +245,12 @@ def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
         yield between(given[0], given[1], message, "", plain, stream)
 
 
-def _refused_twice(context: Context) -> list[Group]:
+def _repeated_refusals(context: Context) -> list[Group]:
     again = [one for one in context.scenarios.values() if "again" in one.tags and one.after]
     return [Group(one.name, (one.after or "", one.name), requires_all=True) for one in again]
 
 
-@check("error.same-refusal-again", over=_refused_twice, together=True, not_for_captured=COMPARES)
+@check("error.same-refusal-again", over=_repeated_refusals, together=True, not_for_captured=COMPARES)
 def test_the_same_request_is_refused_alike_again(given: list[Received]) -> Findings:
     first, again = (_kind_of_refusal(received) for received in given)
     yield EXAMINED

@@ -9,7 +9,7 @@ from conformance.contract.openai_names import undocumented_event
 from conformance.decode.events import Event, integral, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
-from conformance.judge.common import need_complete, needs, not_seen, refuses
+from conformance.judge.common import did_not_occur, need_complete, needs, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
 from conformance.judge.verdict import (
     EXAMINED,
@@ -47,7 +47,7 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
         _does_not_apply_if_hidden(kind, case)
-        raise not_seen(kind, responses, kind, case.context)
+        raise did_not_occur(kind, responses, kind, case.context)
 
 
 def _shape(event: Event) -> object:
@@ -98,7 +98,7 @@ def _events(received: Received, kind: str) -> list[Event]:
 
 
 @check("event.seen.{type}", over=by_event_type(_causes), not_for_captured=NEEDS_A_CAUSE)
-def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -> Findings:
+def test_event_occurs_where_it_must(received: Received, case: Case) -> Findings:
     kind = case.about["type"]
     if seen := received.of(kind):
         yield Examined(len(seen))

@@ -73,7 +73,7 @@ def test_success_is_200(received: Received, case: Case) -> Findings:
 
 
 @check("http.documented-request-served", over=_EXPECTED, together=True, not_for_captured=UNKNOWN_SENDER)
-def test_documented_request_is_not_broken_every_time(responses: list[Received], case: Case) -> Findings:
+def test_documented_request_does_not_always_fail(responses: list[Received], case: Case) -> Findings:
     if not any(received.exchange.ok for received in responses):
         raise CannotEvaluate("no documented request was served at all")
     for received in responses:
@@ -89,7 +89,7 @@ def test_documented_request_is_not_broken_every_time(responses: list[Received], 
 
 
 @check("http.client-request-answered", over=each("captured"), without_response=True, not_for_captured=UNKNOWN_SENDER)
-def test_what_a_client_sends_is_answered_or_refused(received: Received, case: Case) -> Findings:
+def test_client_request_is_served_or_refused(received: Received, case: Case) -> Findings:
     yield from no_response(received)
     yield from must_be_served_or_refused(received)
     if received.exchange.refused:
@@ -160,7 +160,7 @@ def test_no_response_stalls(responses: list[Received]) -> Findings:
 
 
 @check("http.json-content-type", over=PLAIN, where=Where("plain", reads=HEADERS))
-def test_plain_answer_is_application_json(received: Received) -> Findings:
+def test_plain_response_is_application_json(received: Received) -> Findings:
     if received.status == 200:
         yield EXAMINED
     if received.status == 200 and received.exchange.media_type != "application/json":
@@ -178,7 +178,7 @@ def test_stream_is_text_event_stream(received: Received) -> Findings:
 
 
 @check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))
-def test_plain_body_arrives_whole(received: Received) -> Findings:
+def test_plain_body_is_complete(received: Received) -> Findings:
     need_complete(received)
     if received.status == 200:
         yield EXAMINED
@@ -190,7 +190,7 @@ def test_plain_body_arrives_whole(received: Received) -> Findings:
 
 
 @check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))
-def test_body_of_a_refusal_arrives_whole(received: Received) -> Findings:
+def test_body_of_a_refusal_is_complete(received: Received) -> Findings:
     if not received.exchange.refused:
         raise DoesNotApply("the request was not refused")
     need_complete(received)
@@ -217,7 +217,7 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
 
 
 @check("http.no-duplicate-keys", over=RESPONSES, where=ANY_2XX)
-def test_no_object_names_a_member_twice(received: Received) -> Findings:
+def test_no_object_repeats_a_member(received: Received) -> Findings:
     for index, names in _duplicate_members(received):
         yield EXAMINED
         for name in names:

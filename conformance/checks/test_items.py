@@ -9,7 +9,7 @@ from typing import Any
 from conformance.decode.events import Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import FINAL_RESPONSE
-from conformance.judge.common import not_seen
+from conformance.judge.common import did_not_occur
 from conformance.judge.verdict import EXAMINED, Case, Findings, Group, check, finding_from_schema
 from conformance.scenarios.context import Context
 
@@ -37,12 +37,14 @@ def test_item_fits_its_schema(responses: list[Received], case: Case) -> Findings
             yield EXAMINED
             for problem in case.context.schemas.errors(f"items/{kind}.json", item):
                 found = finding_from_schema(problem, pointer, event)
-                yield replace(found, message=_says(kind, problem.pointer, problem.message), scenario=received.scenario)
+                yield replace(
+                    found, message=_message(kind, problem.pointer, problem.message), scenario=received.scenario
+                )
     if not seen:
-        raise not_seen(f"a {kind}", responses, f"response.{kind}_", case.context)
+        raise did_not_occur(f"a {kind}", responses, f"response.{kind}_", case.context)
 
 
-def _says(kind: str, pointer: str, message: str) -> str:
+def _message(kind: str, pointer: str, message: str) -> str:
     """A message without the item's place, so that the same problem in several places is one finding."""
     return f"{kind}: {pointer} {message}"
 

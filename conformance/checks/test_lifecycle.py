@@ -40,7 +40,7 @@ def _automaton(rule: str) -> Any:
 
 test_created_is_first = _automaton("lifecycle.created-first")
 test_in_progress_is_second = _automaton("lifecycle.in-progress-second")
-test_created_and_in_progress_come_once = _automaton("lifecycle.each-once")
+test_created_and_in_progress_occur_once = _automaton("lifecycle.each-once")
 test_item_is_opened_before_it_is_used = _automaton("lifecycle.item-opened-before-use")
 test_item_is_opened_once = _automaton("lifecycle.item-opened-once")
 test_item_is_closed_once = _automaton("lifecycle.item-closed-once")
@@ -50,7 +50,7 @@ test_part_is_opened_once = _automaton("lifecycle.part-opened-once")
 test_part_is_closed_once = _automaton("lifecycle.part-closed-once")
 test_text_is_done_before_its_part = _automaton("lifecycle.text-done-before-part-done")
 test_part_is_done_before_its_item = _automaton("lifecycle.part-done-before-item-done")
-test_deltas_come_before_their_done = _automaton("lifecycle.deltas-before-done")
+test_deltas_precede_their_done = _automaton("lifecycle.deltas-before-done")
 test_what_had_deltas_has_a_done = _automaton("lifecycle.done-present")
 test_done_comes_once = _automaton("lifecycle.done-once")
 test_all_is_closed_at_the_end = _automaton("lifecycle.all-closed-at-terminal")
@@ -75,7 +75,7 @@ def test_one_terminal_event_and_that_last(received: Received) -> Findings:
 
 
 @check("lifecycle.terminal-agrees-with-status", over=STREAMS, where=STREAM)
-def test_terminal_event_says_what_the_status_says(received: Received) -> Findings:
+def test_terminal_event_agrees_with_the_status(received: Received) -> Findings:
     event = received.terminal
     status = event.response.get("status")
     if event.type in _STATUS_OF and isinstance(status, str):

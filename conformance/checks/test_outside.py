@@ -23,7 +23,7 @@ def test_filtered_or_refused(received: Received) -> Findings:
 
 
 @check("undocumented.unknown-value-unseen", over=each("unknown"), not_for_captured=UNKNOWN_SENDER)
-def test_unknown_value_is_nowhere_in_the_answer(received: Received, case: Case) -> Findings:
+def test_unknown_value_is_not_in_the_response(received: Received, case: Case) -> Findings:
     _when_filtered(received)
     value = scenario_of(received, case).about["value"]
     yield Examined(bool(received.exchange.body))
@@ -93,7 +93,7 @@ def test_previous_response_is_not_taken_into_context(received: Received, case: C
     codeword = scenario_of(received, case).about.get("codeword")
     if codeword and codeword in received.words:
         message = f"the output contains {codeword!r}, which occurs only in the earlier response"
-        yield Finding(message, received.pointer + "/output", received.event, "no memory of it", codeword)
+        yield Finding(message, received.pointer + "/output", received.event, "a text without it", codeword)
 
 
 @check("undocumented.outcome", over=beside(each("outside"), IMAGE), together=True)

@@ -27,7 +27,7 @@ _OWN = frozenset({"metadata", "instructions", "user", "safety_identifier", "prom
 
 _CAP = "max_output_tokens"
 
-_ANSWERS = everything("answers", where=lambda one: one.expect == "answer")
+_SERVED = everything("answers", where=lambda one: one.expect == "answer")
 
 
 @check("parallel.requests-do-not-mix", over=together("parallel", "parallel"), together=True, not_for_captured=COMPARES)
@@ -133,7 +133,7 @@ def test_calls_are_those_of_the_request(given: list[Received], case: Case) -> Fi
                 yield Finding(message, pointer, received.event, cities[received.scenario], city, received.scenario)
 
 
-@check("parallel.requests-do-not-mix", over=_ANSWERS, together=True, not_for_captured=COMPARES)
+@check("parallel.requests-do-not-mix", over=_SERVED, together=True, not_for_captured=COMPARES)
 def test_usage_is_that_of_the_request(given: list[Received]) -> Findings:
     pairs = [(one, twin) for one, twin in _twins(given) if _usage(one) and _usage(twin)]
     yield Examined(len(pairs))

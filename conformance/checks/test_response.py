@@ -55,7 +55,7 @@ def _checked_by_another_rule(received: Received, pointer: str, case: Case) -> bo
 
 
 @check("response.ends-final", over=RESPONSES, where=Where("answers", depends_on=("*",)))
-def test_answer_ends_completed_or_incomplete(received: Received) -> Findings:
+def test_response_ends_completed_or_incomplete(received: Received) -> Findings:
     if received.looks_like_stream and received.terminal.type in ("error", "response.failed"):
         event = received.terminal
         yield EXAMINED
@@ -87,7 +87,7 @@ def test_created_at_is_now(received: Received) -> Findings:
 
 
 @check("response.model-echoed", over=RESPONSES, where=Where("finished", depends_on=("model",), when=has_model))
-def test_model_is_the_one_asked_for(received: Received, case: Case) -> Findings:
+def test_model_is_the_requested_one(received: Received, case: Case) -> Findings:
     asked, named = text(received.sent.get("model")), received.response.get("model")
     yield Examined(isinstance(named, str))
     if isinstance(named, str) and not is_the_model(asked, named, case.context.contract):
@@ -163,7 +163,7 @@ def test_output_text_is_there(received: Received) -> Findings:
 
 
 @check("response.message-shape", over=RESPONSES, where=FINAL_RESPONSE)
-def test_message_holds_output_text(received: Received) -> Findings:
+def test_message_contains_output_text(received: Received) -> Findings:
     for place, item in received.items("message"):
         pointer = f"{received.pointer}/output/{place}"
         yield EXAMINED
@@ -201,7 +201,7 @@ def test_output_text_has_annotations(received: Received) -> Findings:
 
 
 @check("response.not-empty", over=RESPONSES, where=Where("finished", depends_on=("*",)))
-def test_completed_response_says_something(received: Received) -> Findings:
+def test_completed_response_has_content(received: Received) -> Findings:
     if received.final_status != "completed":
         return
     yield EXAMINED

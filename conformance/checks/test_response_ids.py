@@ -50,8 +50,8 @@ def _that_of_another(received: Received, complete: dict[str, Received], restart:
     found = None
     for message, content in zip(_SAME, _contents(received), strict=True):
         other = complete.setdefault(content, received)
-        is_whole = message == _SAME[0]
-        if found is None and other is not received and (is_whole or not restart):
+        is_distinctive = message == _SAME[0]
+        if found is None and other is not received and (is_distinctive or not restart):
             same, also = message.format(other.scenario), (other.scenario,)
             found = Finding(same, "", None, "one of its own", None, received.scenario, also=also)
     return found

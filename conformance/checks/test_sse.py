@@ -42,7 +42,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @check("sse.plain-stays-plain", over=RESPONSES, where=Where("answers", depends_on=("stream",)))
-def test_stream_only_where_asked_for(received: Received) -> Findings:
+def test_stream_only_where_requested(received: Received) -> Findings:
     if received.status != 200:
         raise CannotEvaluate(f"received HTTP {received.status}")
     if received.exchange.body:
@@ -180,12 +180,12 @@ def test_stream_ends_by_the_protocol(received: Received) -> Findings:
 def _times_of_output(received: Received) -> list[float]:
     """When the events after those that need no model were received, in milliseconds."""
     if not received.streaming:
-        raise DoesNotApply("the server serves no streams, so that the request was sent without")
+        raise DoesNotApply("the server serves no streams, so the request was sent without stream: true")
     return [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
 
 
 @check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
-def test_deltas_come_as_they_are_made(received: Received) -> Findings:
+def test_deltas_are_sent_incrementally(received: Received) -> Findings:
     times = _times_of_output(received)
     if not times or times[-1] < _LONG_ENOUGH or len(times) < _EVENTS_ENOUGH:
         took = f"{len(times)} events in {times[-1]:.0f} ms" if times else "no events"

@@ -86,13 +86,13 @@ def test_arguments_deltas_add_up(received: Received) -> Findings:
 
 
 @check("sum.part", over=STREAMS, where=STREAM)
-def test_part_holds_the_text(received: Received) -> Findings:
+def test_part_contains_the_text(received: Received) -> Findings:
     for one in received.texts:
         yield from _differs(one, "part", "/part/text", "content_part.done")
 
 
 @check("sum.item", over=STREAMS, where=STREAM)
-def test_item_holds_its_texts(received: Received) -> Findings:
+def test_item_contains_its_texts(received: Received) -> Findings:
     for one in received.texts:
         yield from _differs(one, "item", "/item", "output_item.done")
         if one.item is None and (one.deltas or one.done):
@@ -103,7 +103,7 @@ def test_item_holds_its_texts(received: Received) -> Findings:
 
 
 @check("sum.final-output", over=STREAMS, where=STREAM)
-def test_final_output_holds_the_items(received: Received, case: Case) -> Findings:
+def test_final_output_contains_the_items(received: Received, case: Case) -> Findings:
     event, output = received.terminal, objects(received.response.get("output"))
     items, done = _streamed_items(received)
     streamed = [index for index, item in items.items() if not _may_be_left_out(item, case)]

@@ -20,11 +20,11 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
     if response.get("status") != "incomplete":
         yield from _not_reported_incomplete(received)
         return
-    yield from _says_why(received, "max_output_tokens")
+    yield from _wrong_reason(received, "max_output_tokens")
 
 
 @check("truncation.incomplete", over=each("no such tag"), where=WITH_CAP)
-def test_what_is_incomplete_says_why(received: Received) -> Findings:
+def test_incomplete_response_has_a_reason(received: Received) -> Findings:
     ends_completed = received.looks_like_stream and received.terminal.type == COMPLETED
     if received.response.get("status") == "completed" and _call_is_cut(received):
         yield EXAMINED
@@ -32,10 +32,10 @@ def test_what_is_incomplete_says_why(received: Received) -> Findings:
     if received.response.get("status") != "incomplete" or ends_completed:
         raise DoesNotApply("the response is not incomplete, or ends with response.completed")
     yield EXAMINED
-    yield from _says_why(received, "max_output_tokens", "content_filter")
+    yield from _wrong_reason(received, "max_output_tokens", "content_filter")
 
 
-def _says_why(received: Received, *reasons: str) -> Findings:
+def _wrong_reason(received: Received, *reasons: str) -> Findings:
     """Findings of an incomplete response that has another reason, or an error."""
     response = received.response
     reason = mapping(response.get("incomplete_details")).get("reason")

@@ -67,7 +67,7 @@ class NotInstalled(Exception):
     """The client is not installed; the message names what is missing."""
 
 
-def fed(key: str, exchange: Exchange, then: Exchange | None = None) -> ClientInput:
+def client_input(key: str, exchange: Exchange, then: Exchange | None = None) -> ClientInput:
     """The input of clients for an exchange."""
     return ClientInput(key, exchange, Received(exchange, exchange.scenario).sent, then)
 
@@ -158,7 +158,7 @@ def _outcome(client: Client, what: ClientInput, driver: Driver, lane: _Lane) -> 
         {"id": job, "mode": client.mode, "base_url": base(lane.url, keys, job), "request": dict(what.request)}
     )
     seen = {name: line.get(name) for name in ("text", "calls", "reasoning", "usage", "shown", "error")}
-    return Outcome(client.name, what.key, **seen, asked=lane.record.asked(job))
+    return Outcome(client.name, what.key, **seen, asked=lane.record.requests_for(job))
 
 
 class Driver:
@@ -187,9 +187,9 @@ class Driver:
             self._write(job)
             line = self._read(self._limit)
             if line.get("id") != job["id"]:
-                raise _Broken(f"the driver sent the result of job {line.get('id')!r}")
+                raise _InvalidResult(f"the driver sent the result of job {line.get('id')!r}")
             return line
-        except (_Broken, NotInstalled, OSError) as error:
+        except (_InvalidResult, NotInstalled, OSError) as error:
             self._kill()
             return {"error": {"type": "DriverError", "message": str(error)}}
 
@@ -204,7 +204,7 @@ class Driver:
     def _start(self) -> None:
         self._starts += 1
         if self._starts > _STARTS:
-            raise _Broken(f"the driver ended {_STARTS} times")
+            raise _InvalidResult(f"the driver ended {_STARTS} times")
         self._stderr = (self._home / "stderr").open("w+b")
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._process = subprocess.Popen(
@@ -214,7 +214,7 @@ class Driver:
         threading.Thread(target=_pass_on, args=(self._process.stdout, self._lines), daemon=True).start()
         try:
             self.version = str(self._read(_START).get("version", ""))
-        except _Broken as error:
+        except _InvalidResult as error:
             self._kill()
             raise NotInstalled(str(error)) from None
 
@@ -227,13 +227,13 @@ class Driver:
         try:
             line = self._lines.get(timeout=limit)
         except queue.Empty:
-            raise _Broken(f"the driver sent no result for {limit:g} s") from None
+            raise _InvalidResult(f"the driver sent no result for {limit:g} s") from None
         try:
             read = json.loads(line)
         except ValueError:
-            raise _Broken(f"the driver ended{self._last_words()}") from None
+            raise _InvalidResult(f"the driver ended{self._last_words()}") from None
         if not isinstance(read, dict):
-            raise _Broken("the result of the driver is not a JSON object")
+            raise _InvalidResult("the result of the driver is not a JSON object")
         return read
 
     def _last_words(self) -> str:
@@ -252,7 +252,7 @@ class Driver:
                     stream.close()
 
 
-class _Broken(Exception):
+class _InvalidResult(Exception):
     """The driver did not send a valid result; the message gives the reason."""
 
 
@@ -268,5 +268,5 @@ def feedable(exchanges: Mapping[str, Exchange], turns: Mapping[str, str]) -> lis
     ``exchanges`` are by scenario. ``turns`` maps the scenario of a call to that of the next turn.
     """
     usable = {name: one for name, one in exchanges.items() if one.ok and one.ended != "time-out"}
-    found = {one.key: fed(one.key, one, usable.get(turns.get(name, ""))) for name, one in usable.items()}
+    found = {one.key: client_input(one.key, one, usable.get(turns.get(name, ""))) for name, one in usable.items()}
     return [one for one in found.values() if one.request]

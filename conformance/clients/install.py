@@ -59,7 +59,7 @@ def without_node() -> str:
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "node or npm is not installed"
     if node_version() < NODE:
-        return f"node {_node_says() or 'without a version'} found, expected {NODE} or newer"
+        return f"node {_node_version() or 'without a version'} found, expected {NODE} or newer"
     return ""
 
 
@@ -70,11 +70,11 @@ def package_for(node: int) -> Path:
 
 def node_version() -> int:
     """The major version of Node; 0 if it is not installed or prints no version."""
-    version = re.match(r"v(\d+)", _node_says())
+    version = re.match(r"v(\d+)", _node_version())
     return int(version[1]) if version else 0
 
 
-def _node_says() -> str:
+def _node_version() -> str:
     if shutil.which("node") is None:
         return ""
     done = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=60, check=False)

@@ -26,12 +26,12 @@ class Record:
 
     def __init__(self, exchanges: Mapping[str, Exchange]) -> None:
         self._exchanges = exchanges
-        self._asked: Counter[str] = Counter()
+        self._requests_for: Counter[str] = Counter()
         self._mutex = threading.Lock()
 
-    def asked(self, job: str) -> int:
+    def requests_for(self, job: str) -> int:
         """The number of requests received for a job."""
-        return self._asked[job]
+        return self._requests_for[job]
 
     def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The recorded response; 404 for a URL that belongs to no job."""
@@ -41,7 +41,7 @@ class Record:
         if method != "POST" or parts[-1] != "responses" or not found:
             return refusal(404, f"{method} {path[:200]} is not in the recording", "not_recorded")
         with self._mutex:
-            turn = self._asked[unquote(job)]
-            self._asked[unquote(job)] += 1
+            turn = self._requests_for[unquote(job)]
+            self._requests_for[unquote(job)] += 1
         # One connection a request: a malformed response must not affect the next one.
         return reply(found[min(turn, len(found) - 1)]).having("Connection", "close")

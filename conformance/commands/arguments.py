@@ -19,11 +19,11 @@ def add_output(parser: argparse.ArgumentParser, help_text: str, former: str = ""
         parser.add_argument(former, dest="output", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
-def named(value: _T | None, name: str) -> _T:
+def named(value: _T | None, name: str, expected: str) -> _T:
     """An argument that may be positional or an option of an earlier version. Raises :class:`CommandError` without
-    it."""
+    it; ``expected`` describes the value."""
     if value is None:
-        raise CommandError(f"the argument {name} is missing")
+        raise CommandError(f"the argument {name} is missing: expected {expected}")
     return value
 
 

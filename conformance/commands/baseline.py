@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.commands.arguments import add_output, named
-from conformance.commands.runs import load_whole
+from conformance.commands.runs import load_complete
 from conformance.config.target import Misconfigured
 from conformance.exchange.run_directory import write_atomically
 from conformance.judge.verdict import FAIL, INCONCLUSIVE
@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Write or print the baseline."""
     try:
-        run = load_whole(named(options.run or options.from_run, "RUN"))
+        run = load_complete(named(options.run or options.from_run, "RUN", "a run folder or results file"))
         known = catalogue.case_ids(run.head.revision)
         text = _existing(options.output)
         file = str(options.output or "baseline")

@@ -92,7 +92,7 @@ class Tally:
     """The results of one client: numbers of exchanges, and in ``troubles`` each difference with its scenario."""
 
     ran: Ran
-    fed: int = 0
+    replayed: int = 0
     same: int = 0
     troubles: list[tuple[str, Difference]] = field(default_factory=list)
 
@@ -104,12 +104,12 @@ class Tally:
     @property
     def differs(self) -> int:
         """The number of exchanges whose result differs from the recorded response."""
-        return self.fed - self.same - self.raised
+        return self.replayed - self.same - self.raised
 
     def as_json(self) -> dict[str, Any]:
         """The JSON representation."""
         troubles = [{"scenario": name, **vars(one)} for name, one in self.troubles]
-        counts = {"exchanges": self.fed, "same": self.same, "raised": self.raised, "differs": self.differs}
+        counts = {"exchanges": self.replayed, "same": self.same, "raised": self.raised, "differs": self.differs}
         return {**vars(self.ran), **counts, "troubles": troubles}
 
 
@@ -130,7 +130,7 @@ def tally(outcomes: Outcomes, exchanges: Mapping[str, Exchange], turns: Mapping[
         except (CannotEvaluate, DoesNotApply):
             continue
         mine = found[one.client]
-        mine.fed += 1
+        mine.replayed += 1
         mine.same += not troubles
         mine.troubles += [(name, trouble) for trouble in troubles]
     return list(found.values())
@@ -142,7 +142,8 @@ def _described(found: Sequence[Tally]) -> Iterator[str]:
         if one.ran.reason:
             yield f"{one.ran.client:<26}not applicable ({one.ran.reason})"
         else:
-            yield f"{one.ran.client:<26}{one.ran.version:<12}{one.fed:>9}{one.same:>8}{one.raised:>8}{one.differs:>9}"
+            counts = f"{one.replayed:>9}{one.same:>8}{one.raised:>8}{one.differs:>9}"
+            yield f"{one.ran.client:<26}{one.ran.version:<12}{counts}"
     for one in found:
         for scenario, trouble in one.troubles[:_MAX_PRINTED]:
             yield f"\n{one.ran.client} at {scenario}: {trouble.message}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.commands.arguments import write
-from conformance.commands.runs import load_whole
+from conformance.commands.runs import load_complete
 from conformance.report import comparison
 from conformance.results.comparison import compare
 
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the comparison and write the files."""
-    old, new = load_whole(options.old), load_whole(options.new)
+    old, new = load_complete(options.old), load_complete(options.new)
     try:
         found = compare(old, new)
     except ValueError as error:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.exchange.run_directory import write_atomically
+from conformance.exchange.run_directory import RESULTS, write_atomically
+from conformance.report.html import simple
 from conformance.report.trend import LEGEND, Trend, page, text, trend
 from conformance.results.baseline import matches_any
 from conformance.results.history import History, HistoryError, opened
+from conformance.results.records import RunHead
 
 #: A number of nightly runs without limit.
 _ALL = sys.maxsize
@@ -22,7 +25,9 @@ HELP = "show the trend of the nightly runs, by target and rule"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the history, the target, the rules and the number of runs."""
-    parser.add_argument("--history", type=Path, default=Path("history"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--history", type=Path, default=Path("history"), metavar="DIR", help="history folder (default: %(default)s)"
+    )
     parser.add_argument("--target", metavar="NAME", help="only this target")
     parser.add_argument(
         "--rule", metavar="GLOB", help="only these rules (default: those that failed in one of the runs)"
@@ -51,10 +56,24 @@ def main(options: argparse.Namespace) -> int:
         print(f"\n{LEGEND}")
         return 0
     try:
-        write_atomically(options.html, page(found))
+        write_atomically(options.html, page(found, _reports(options.history, options.html)))
     except OSError as error:
         raise CommandError(f"{options.html} cannot be written: {error.strerror}") from None
     return 0
+
+
+def _reports(folder: Path, page_file: Path) -> dict[tuple[str, str], str]:
+    """Links from the page to the reports of the runs that the history still keeps, by target and time of the run."""
+    found = {}
+    for results in folder.glob(f"*/*Z/{RESULTS}"):
+        try:
+            with results.open(encoding="utf-8") as lines:
+                head = RunHead.from_json(json.loads(next(lines)))
+        except (OSError, ValueError, KeyError, TypeError, StopIteration):
+            continue  # A run that was interrupted has no report.
+        if link := simple.report_link(results, page_file):
+            found[head.target.name, head.started_at] = link
+    return found
 
 
 def _targets(kept: History, wanted: str | None) -> list[str]:

@@ -107,7 +107,7 @@ class _Progress:
         if time.monotonic() - self._last < _PROGRESS:
             return
         self._last = time.monotonic()
-        print(f"evaluated {done:,} of {total:,} exchanges ({done / total:.0%})", file=sys.stderr, flush=True)
+        print(f"evaluated {done:,} of {total:,} exchanges ({100 * done / total:.0f} %)", file=sys.stderr, flush=True)
 
 
 def _write(options: argparse.Namespace, is_traffic_run: bool, run: Results) -> dict[str, str]:

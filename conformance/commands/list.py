@@ -24,7 +24,7 @@ def main(options: argparse.Namespace) -> int:
     areas, area = catalogue.areas(), options.area or options.former
     if area not in (None, *areas):
         near = difflib.get_close_matches(area, areas, n=1)
-        offer = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(areas)}"
+        offer = f"did you mean {near[0]!r}?" if near else f"areas: {', '.join(sorted(areas))}"
         raise CommandError(f"unknown area {area!r}; {offer}")
     for line in catalogue.listing(area, options.level):
         print(line)

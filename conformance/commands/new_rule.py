@@ -51,8 +51,8 @@ def {function}(received: Received) -> Findings:
         yield EXAMINED  # TODO: only for events that were evaluated
 '''
 
-_FAULT = """    fault("{rule}-violated", "TODO: what the server does, in one sentence.", "{rule}",
-          {hook}=lambda _, value: value),
+_FAULT = """    fault("{rule}-violated", "TODO: what the server does, in one sentence.",
+          "{rule}", {hook}=lambda _, value: value),
 """
 
 
@@ -74,7 +74,8 @@ def main(options: argparse.Namespace) -> int:
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path.relative_to(root)}")
     print(f"clause: {clause} (conformance/contract/clauses.toml)")
-    print("next: replace each TODO in these files, then run `make generate`, read `git diff`, and run `make test`")
+    print("next: replace each TODO in these files, and name the rule in CHANGELOG.md; then run `make generate`, read")
+    print("      `git diff`, and run `make test`")
     print("help: CONTRIBUTING.md, docs/adding-a-rule.md")
     return 0
 
@@ -95,7 +96,7 @@ def _check_id(rule: str) -> None:
     areas = list(dict.fromkeys(row.area for row in catalogue().values() if row.area != CLIENT))
     if area not in areas:
         near = difflib.get_close_matches(area, areas, n=1)
-        offer = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(areas)}"
+        offer = f"did you mean {near[0]!r}?" if near else f"areas: {', '.join(sorted(areas))}"
         raise CommandError(f"unknown area {area!r}; {offer}")
 
 
@@ -206,5 +207,5 @@ def _with_clause(rule: str, wanted: str | None) -> tuple[str, dict[Path, str]]:
     text = path.read_text(encoding="utf-8")
     start = text.index(f'id = "{chosen}"\n')
     end = text.find("[[clause]]", start) if "[[clause]]" in text[start:] else len(text)
-    block = re.sub(r"^(rules = \[.*?)(,?\s*)\]", rf'\1, "{rule}"]', text[start:end], flags=re.MULTILINE | re.DOTALL)
+    block = re.sub(r"^(rules = \[.*?)(,?\s*)\]", rf'\1, "{rule}"\2]', text[start:end], flags=re.MULTILINE | re.DOTALL)
     return chosen, {path: text[:start] + block + text[end:]}

@@ -25,7 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file of the target")
-    parser.add_argument("--history", type=Path, default=Path("history"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--history", type=Path, default=Path("history"), metavar="DIR", help="history folder (default: %(default)s)"
+    )
     parser.add_argument(
         "--keep",
         type=int,
@@ -52,7 +54,7 @@ def main(words: list[str]) -> int:
         raise CommandError(f"--keep is {options.keep}; expected 1 or more: the next run is compared with the last one")
     try:
         target = resolve({"endpoint": url}, os.environ, "00000000", file)
-        given = [*(["--target", str(file)] if file else []), *(["--endpoint", url] if url else []), *rest]
+        given = [*([url] if url else []), *(["--target", str(file)] if file else []), *rest]
         night = run_nightly(target, given, options.history.absolute(), options.keep)
     except (Misconfigured, HistoryError) as error:
         raise CommandError(str(error)) from None

@@ -30,9 +30,11 @@ _ENDED = "the run ended with exit code {}"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the endpoint and the output file."""
-    parser.add_argument("url", help="base URL ending in /v1")
-    parser.add_argument("--model", help="model to request (default: that of the revision)")
-    parser.add_argument("--api-key-env", metavar="NAME", help="environment variable that contains the key")
+    parser.add_argument("url", metavar="URL", help="base URL ending in /v1")
+    parser.add_argument("--model", metavar="NAME", help="model to request (default: that of the revision)")
+    parser.add_argument(
+        "--api-key-env", metavar="NAME", help="environment variable that contains the key (default: MIMO_API_KEY)"
+    )
     parser.add_argument("--name", help="name of the target (default: the URL)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: standard output)")
 

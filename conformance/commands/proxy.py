@@ -52,8 +52,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--wait", type=float, metavar="S", help="seconds for what a proxy should do at once (default: 5)")
     add("--model", metavar="NAME", help="model that the client names")
     add("--profile", type=Path, metavar="FILE", help="TOML file whose table [proxy] states what the proxy changes")
-    add("--only", action="append", default=[], metavar="SELECTION", help="cases, rules or globs, such as "
-        "'proxy.request.*' or '*@failure.429'; repeatable")  # fmt: skip
+    add("--only", action="append", default=[], metavar="GLOB", help="evaluate only these cases: rule@probe, a rule, an "
+        "area or a glob, such as '*@failure.429'; may be repeated")  # fmt: skip
+    add("--skip", action="append", default=[], metavar="GLOB", help="do not evaluate these cases: rule@probe, a rule, "
+        "an area or a glob; may be repeated")  # fmt: skip
     add("--run-dir", type=Path, metavar="DIR", help="run folder for the records of both sides, with keys redacted")
     add("--overwrite", action="store_true", help="replace an earlier run in the run folder")
     add("--replay", type=Path, metavar="DIR", help="evaluate the records of a run again, and send nothing")
@@ -171,7 +173,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace, ended: _Ended, screen: Screen) -> int:
     found = evaluate(ended.recording)
-    known, evaluated = [case.id for case in found.cases], _selected(found, options.only)
+    known, evaluated = [case.id for case in found.cases], _selected(found, options.only, options.skip)
     assembled = assemble((), baseline_file.read(options.baseline), known, grouped=evaluated.cases)
     evaluated, code = replace(evaluated, cases=assembled.cases), assembled.exit_code(options.strict)
     requests = sum(len(one.pairs) for one in ended.recording.records)
@@ -199,12 +201,13 @@ def _again(options: argparse.Namespace) -> list[str]:
     return words
 
 
-def _selected(evaluated: Evaluated, only: Sequence[str]) -> Evaluated:
-    if not only:
-        return evaluated
-    case_selection.check([*only], [case.id for case in evaluated.cases], "this run")
-    cases = [case for case in evaluated.cases if case_selection.selects(case.id, only)]
-    return replace(evaluated, cases=cases)
+def _selected(evaluated: Evaluated, only: Sequence[str], skip: Sequence[str]) -> Evaluated:
+    known = [case.id for case in evaluated.cases]
+    case_selection.check(only, known, "this run")
+    case_selection.check(skip, known, "this run", "--skip")
+    wanted = {one for one in known if not only or case_selection.selects(one, only)}
+    wanted -= {one for one in known if case_selection.selects(one, skip)}
+    return replace(evaluated, cases=[case for case in evaluated.cases if case.id in wanted])
 
 
 def _write(options: argparse.Namespace, ended: _Ended, results: Results, evaluated: Evaluated) -> dict[str, str]:

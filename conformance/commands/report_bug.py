@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,11 +66,18 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _list(run: Results) -> int:
-    """Print the rules that an issue can be written about, one a line, root causes first."""
+    """Print the rules that an issue can be written about, one a line: root causes, then their consequences."""
     failing = [one.requirement for one in _failing(run)]
     found = [cause.rule for cause in causes(run.cases) if cause.rule in failing]
     rules = list(dict.fromkeys([*found, *failing]))
-    print("\n".join(rules) if rules else "no rule failed in this run")
+    widest = max(map(len, rules), default=0)
+    causing = {line.requirement: one.rule for one in causes(run.cases) for line in one.consequences}
+    for rule in rules:
+        print(rule if rule in found else f"{rule:<{widest}}  consequence of {causing[rule]}")
+    if rules:
+        print("conformance report-bug RUN RULE writes the issue about one of them", file=sys.stderr)
+    else:
+        print("no rule failed in this run")
     return 0
 
 

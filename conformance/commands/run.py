@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from conformance import __version__
 from conformance.config.endpoint_url import without_secrets
 from conformance.pytest_plugin.invocation import Invocation
 from conformance.pytest_plugin.options import OF_PYTEST, options
+from conformance.results.results_file import EXIT_SETUP
 
 HELP = "check an endpoint; accepts every option of the pytest plugin"
 PASSES_ON = True
@@ -40,6 +42,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(words: list[str]) -> int:
     """Run pytest. A first argument that is not an option is the endpoint; all others are passed to pytest."""
+    if {"--version", "-V"} & set(words):
+        print(f"conformance {__version__}")
+        return 0
     # The cache of --lf and --sw is in the current folder: pytest would choose that of the installed package.
     has_cache = not any(word.endswith("no:cacheprovider") for word in words)  # Without it the setting is a warning.
     cache = ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"] if has_cache else []
@@ -51,4 +56,8 @@ def main(words: list[str]) -> int:
     # Credentials in a URL are refused, but only after this line.
     shown = [without_secrets(word) if "://" in word else word for word in passed]
     print(f"+ {shlex.join([sys.executable, '-m', 'pytest', *shown])}", flush=True)
-    return int(pytest.main(passed, plugins=[given]))
+    code = int(pytest.main(passed, plugins=[given]))
+    if code == pytest.ExitCode.USAGE_ERROR:  # pytest reported the option, in its own name.
+        print("conformance: a wrong option; conformance run --help lists the options", file=sys.stderr)
+        return EXIT_SETUP
+    return code

@@ -17,7 +17,7 @@ def load(path: Path) -> Results:
         raise CommandError(str(error)) from None
 
 
-def load_whole(path: Path) -> Results:
+def load_complete(path: Path) -> Results:
     """As :func:`load`. Raises :class:`CommandError` for a run that was interrupted too."""
     run = load(path)
     if run.end is None:

@@ -37,7 +37,10 @@ def main(words: list[str]) -> int:
     if any(word.partition("=")[0] in ("--replay", "--like") for word in words):
         return _replay(_parser().parse_args(words))
     if {"-h", "--help"} & set(words):
-        print(f"{_parser().format_help()}\nWithout --replay and --like, the built-in endpoint:\n")
+        with contextlib.suppress(SystemExit):
+            serve_built_in(["--help"], "conformance serve")
+        print(f"\nWith --replay or --like, a recording:\n\n{_parser().format_help()}", end="")
+        return 0
     for fault, revision in () if "--quiet" in words else of_other_revision(words):
         print(f"{fault} shows in revision {revision} only: add --revision {revision}", file=sys.stderr)
     return serve_built_in(words, "conformance serve")

@@ -34,5 +34,5 @@ def main(options: argparse.Namespace) -> int:
         write_atomically(options.output, text)
     except OSError as error:
         raise CommandError(f"{options.output} cannot be written: {error.strerror}") from None
-    print(f"{options.output}: read it before you hand it in; it contains the requests of the suite and the responses")
+    print(f"{options.output}: read it before you share it: it contains the requests of the suite and the responses")
     return 0

@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
     """Run the proxy until interrupted; the exit code follows from the verdicts."""
     started, stopped, screen = time.monotonic(), threading.Event(), summary.Screen()
     try:
-        endpoint = named(options.url or options.upstream, "URL")
+        endpoint = named(options.url or options.upstream, "URL", _UPSTREAM)
         target = resolve({"endpoint": endpoint, "revision": options.revision}, {}, "00000000", options.target)
         target = target if options.target else replace(target, reasoning="unknown")
         upstream = Upstream(target.endpoint)

@@ -202,7 +202,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"target file {file} cannot be read: {error}") from None
+        raise Misconfigured(f"target file {file} cannot be read: {getattr(error, 'strerror', '') or error}") from None
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"target file {file} is not TOML: {error}") from None
     # The table "server" is for targets/, which starts servers; "proxy" is for conformance proxy.

@@ -66,7 +66,7 @@ def _failed_early(types: Sequence[str], place: int) -> bool:
     return len(types) <= place + 1 and types[-1:] != [] and types[-1] in ("error", "response.failed")
 
 
-def _told(last: Event | None) -> str:
+def _reported_error(last: Event | None) -> str:
     """The message of a last event that is not a documented end, but reports an error."""
     said = last and (text(mapping(last.data.get("error")).get("message")) or text(last.data.get("message")))
     return f"; its last event is {last.type}: {said[:200]}" if last and said else ""
@@ -79,7 +79,7 @@ def _terminal(events: Sequence[Event]) -> list[Violation]:
         last = events[-1] if events else None
         ends_are = (last.table if last else DEFAULT.decoding).of("end")
         want, got = f"one of {', '.join(ends_are)}", last.type if last else "no event at all"
-        message = "the stream ends without a terminal event" + _told(last)
+        message = "the stream ends without a terminal event" + _reported_error(last)
         return [Violation(rule, message, last, "/type", want, got)]
     more = ends[1:]
     # OpenAI ends a failed stream with an error event and then response.failed: two events, one end.

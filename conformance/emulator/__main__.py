@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m conformance.e
     """
     options = _parser(prog).parse_args(argv)
     if options.list_faults or options.list_variants:
-        _list(FAULTS if options.list_faults else VARIANTS)
+        wanted = options.fault if options.list_faults else options.variant
+        known = FAULTS if options.list_faults else VARIANTS
+        _list({name: one for name, one in known.items() if not wanted or any(fnmatch.fnmatch(name, w) for w in wanted)})
         return 0
     key = os.environ.get(KEY_VARIABLE) or DEFAULT_KEY
     try:
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m conformance.e
         log = None if options.quiet else sys.stderr
         bench = Bench(partial(_endpoint, options, key), key, always, in_turn, options.script, FAULTS, log)
     except (LookupError, ValueError) as wrong:
-        print(wrong.args[0], file=sys.stderr)
+        print(f"conformance: {wrong.args[0]}", file=sys.stderr)
         return 2
     return _run(bench, [*always, *in_turn], len(in_turn), options)
 
@@ -83,7 +85,7 @@ def _run(bench: Bench, active: Sequence[Behaviour], in_turn: int, options: argpa
             log = stack.enter_context(open(options.log, "a", encoding="utf-8")) if options.log else None
             server = stack.enter_context(serve(bench, options.host, options.port, log))
         except (OSError, OverflowError) as failure:
-            print(f"cannot start: {failure}", file=sys.stderr)
+            print(f"conformance: cannot listen on {options.host} port {options.port}: {_why(failure)}", file=sys.stderr)
             return 2
         with contextlib.suppress(ValueError):
             # Only the main thread may set this; elsewhere an interrupt has to do.
@@ -100,28 +102,35 @@ def _run(bench: Bench, active: Sequence[Behaviour], in_turn: int, options: argpa
 def _about(url: str, active: Sequence[Behaviour], in_turn: int, options: argparse.Namespace) -> Iterator[str]:
     """The lines after the URL: key, model, active faults, and commands to begin with."""
     own = os.environ.get(KEY_VARIABLE)
-    yield f"key     {f'that in {KEY_VARIABLE}' if own else f'{DEFAULT_KEY}   (export {KEY_VARIABLE}={DEFAULT_KEY})'}"
+    yield f"key     {f'the value of {KEY_VARIABLE}' if own else f'export {KEY_VARIABLE}={DEFAULT_KEY}'}"
     model = options.model or MODELS[options.revision][0]
     yield f"model   {model}, revision {options.revision}"
-    yield f"faults  {'none' if not active else f'{len(active)}, {in_turn} of them in turn' if in_turn else len(active)}"
+    turn = f", {'' if in_turn == len(active) else f'{in_turn} of them '}in turn" if in_turn else ""
+    yield f"faults  {f'{len(active)}{turn}' if active else 'none'}"
     yield from (f"        {one.name}: {one.says}" for one in active[:_MOST_LISTED])
     if len(active) > _MOST_LISTED:
         yield f"        and {len(active) - _MOST_LISTED} more"
     if options.script:
         yield f"script  {options.script}, read again when it changes"
     yield from (f"{'try' if number == 0 else '':7} {line}" for number, line in enumerate(snippets(url, model)))
-    yield "stop    Ctrl-C; one line a request follows (--quiet: none)"
+    yield "stop    Ctrl-C; a line follows for each request (none with --quiet)"
 
 
 def _find(known: Mapping[str, Behaviour], what: str, name: str) -> Behaviour:
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, 1, 0)
-    raise LookupError(f"there is no {what} {name!r}: did you mean {near[0]!r}?")
+    near = difflib.get_close_matches(name, known, 1, 0.7)
+    hint = f"did you mean {near[0]!r}?" if near else f"--list-{what}s lists them"
+    raise LookupError(f"no {what} {name!r}; {hint}")
+
+
+def _why(failure: OSError | OverflowError) -> str:
+    """The reason of the system, in its words."""
+    return getattr(failure, "strerror", "") or str(failure)
 
 
 def _list(known: Mapping[str, Behaviour]) -> None:
-    widest = max(map(len, known))
+    widest = max(map(len, known), default=0)
     for name, behaviour in known.items():
         print(f"{name:{widest}}  {behaviour.says}")
 
@@ -143,15 +152,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="violate a rule; repeatable; of a glob such as 'lifecycle.*', each request has the next fault",
     )
     add("--variant", action="append", default=[], metavar="NAME", help="differ legally; repeatable")
-    add("--revision", choices=REVISIONS, default=REVISIONS[0], help="default: %(default)s")
+    add("--revision", choices=REVISIONS, default=REVISIONS[0], help="revision of the contract (default: %(default)s)")
     add("--model", metavar="ID", help="a model to accept in addition to those of the revision")
-    add("--first-byte-ms", type=float, default=0, metavar="MS", help="wait before a response")
-    add("--event-ms", type=float, default=0, metavar="MS", help="wait between events")
+    add("--first-byte-ms", type=float, default=0, metavar="MS", help="wait before each response (default: %(default)s)")
+    add("--event-ms", type=float, default=0, metavar="MS", help="wait between events (default: %(default)s)")
     add("--script", type=Path, metavar="FILE", help="TOML file of scripted responses (docs/emulator.md)")
     add("--quiet", action="store_true", help="print only the URL")
     add("--log", metavar="FILE", help="append a JSON line for each request, without its headers")
-    add("--list-faults", action="store_true", help="list all faults and exit")
-    add("--list-variants", action="store_true", help="list all variants and exit")
+    add("--list-faults", action="store_true", help="list the faults (those of --fault, or all) and exit")
+    add("--list-variants", action="store_true", help="list the variants (those of --variant, or all) and exit")
     return parser
 
 

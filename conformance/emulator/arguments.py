@@ -36,7 +36,7 @@ def _value(schema: Any, root: Dict, words: Iterator[str], depth: int) -> Any:
     if kind == "object" or "properties" in schema:
         return _object(schema, root, words, depth)
     if kind == "array":
-        count = max(1, _whole(schema.get("minItems"), 1))
+        count = max(1, _integer_or(schema.get("minItems"), 1))
         return [_value(schema.get("items", {}), root, words, depth + 1) for _ in range(count)]
     if kind in ("integer", "number"):
         return _number(schema, whole=kind == "integer")
@@ -87,8 +87,8 @@ def _number(schema: Dict, whole: bool) -> float | int:
 
 
 def _string(schema: Dict, words: Iterator[str]) -> str:
-    word = next(words, "example").ljust(_whole(schema.get("minLength"), 0), "e")
-    return word[: _whole(schema.get("maxLength"), len(word))]
+    word = next(words, "example").ljust(_integer_or(schema.get("minLength"), 0), "e")
+    return word[: _integer_or(schema.get("maxLength"), len(word))]
 
 
 def _amount(schema: Dict, member: str, otherwise: float) -> float:
@@ -96,5 +96,5 @@ def _amount(schema: Dict, member: str, otherwise: float) -> float:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else otherwise
 
 
-def _whole(value: Any, otherwise: int) -> int:
+def _integer_or(value: Any, otherwise: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else otherwise

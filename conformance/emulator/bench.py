@@ -58,7 +58,7 @@ class Bench:
         started = time.monotonic()
         reply, named = self._reply(method, path, headers, body)
         took = (time.monotonic() - started) * 1000 + sum(wait for wait, _ in reply.chunks)
-        self._say(f"{method} {path} {reply.status} {took:.0f} ms{'  ' + named if named else ''}")
+        self._log_line(f"{method} {path} {reply.status} {took:.0f} ms{'  ' + named if named else ''}")
         return reply
 
     def client_closed(self) -> None:
@@ -106,9 +106,9 @@ class Bench:
             self._changed = changed
             try:
                 self._responses = read(self._script, self._faults)
-                self._say(f"{self._script} read again")
+                self._log_line(f"{self._script} read again")
             except ValueError as error:
-                self._say(f"{error}; the earlier responses stay")
+                self._log_line(f"{error}; the earlier responses stay")
         try:
             sent = json.loads(body)
         except (ValueError, RecursionError):
@@ -125,7 +125,7 @@ class Bench:
             self._endpoints[key] = self._make(combine(whole) if whole else CLEAN)
         return self._endpoints[key]
 
-    def _say(self, line: str) -> None:
+    def _log_line(self, line: str) -> None:
         if self._log:
             safe = "".join(letter if letter.isprintable() else "?" for letter in line)
             self._log.write(safe + "\n")
@@ -134,10 +134,14 @@ class Bench:
 
 def snippets(url: str, model: str) -> Iterator[str]:
     """Commands that send a request to the endpoint, with the key in `MIMO_API_KEY`."""
-    yield f"curl -sN {url}/responses -H \"Authorization: Bearer $MIMO_API_KEY\" -H 'Content-Type: application/json' \\"
+    yield f"curl -sN {url}/responses \\"
+    yield "  -H \"Authorization: Bearer $MIMO_API_KEY\" -H 'Content-Type: application/json' \\"
     yield f"  -d '{json.dumps({'model': model, 'input': 'Name a river.', 'stream': True})}'"
-    yield f'python: OpenAI(base_url="{url}", api_key=os.environ["MIMO_API_KEY"]).responses.create('
-    yield f'  model="{model}", input="Name a river.")'
+    yield "or, in Python:"
+    yield "  import os, openai"
+    yield f'  client = openai.OpenAI(base_url="{url}",'
+    yield '                         api_key=os.environ["MIMO_API_KEY"])'
+    yield f'  client.responses.create(model="{model}", input="Name a river.")'
 
 
 def _json(value: object) -> Reply:

@@ -104,17 +104,17 @@ def through(hook: Hook[T] | None, ctx: Context, value: T) -> T:
     return value if hook is None else hook(ctx, value)
 
 
-def combine(twists: Iterable[Behaviour]) -> Behaviour:
+def combine(behaviours: Iterable[Behaviour]) -> Behaviour:
     """One behaviour that combines all of them, in the given order, layer by layer."""
-    whole = CLEAN
-    for behaviour in twists:
+    combined = CLEAN
+    for behaviour in behaviours:
         hooks: dict[str, Any] = {}
         for name in HOOKS:
-            first, second = getattr(whole, name), getattr(behaviour, name)
+            first, second = getattr(combined, name), getattr(behaviour, name)
             hooks[name] = _after(first, second) if first and second else first or second
-        label = behaviour.name if whole is CLEAN else f"{whole.name}+{behaviour.name}"
-        whole = replace(behaviour, name=label, **hooks)
-    return whole
+        label = behaviour.name if combined is CLEAN else f"{combined.name}+{behaviour.name}"
+        combined = replace(behaviour, name=label, **hooks)
+    return combined
 
 
 def _after(first: Hook[T], second: Hook[T]) -> Hook[T]:

@@ -24,8 +24,8 @@ WHY = (
 
 REPEAT = re.compile(r"repeat exactly:\s*(.*)", re.IGNORECASE | re.DOTALL)
 COUNT = re.compile(r"count from (\d{1,6}) to (\d{1,6})", re.IGNORECASE)
-ASKS_CODEWORD = re.compile(r"\b(what|which|tell|say|recall|repeat|give)\b[^.!?]*\bcodeword", re.IGNORECASE)
-TELLS_CODEWORD = re.compile(r"\bcodeword is[:\s]+[\"'“]?([\w-]+)", re.IGNORECASE)
+CODEWORD_QUESTION = re.compile(r"\b(what|which|tell|say|recall|repeat|give)\b[^.!?]*\bcodeword", re.IGNORECASE)
+CODEWORD_STATEMENT = re.compile(r"\bcodeword is[:\s]+[\"'“]?([\w-]+)", re.IGNORECASE)
 QUOTES = ('""', "''", "“”", "``", "«»")
 # The highest number that it counts to.
 FARTHEST = 5000
@@ -107,13 +107,15 @@ def _plain(parsed: ParsedRequest) -> str:
         first, last = int(count.group(1)), int(count.group(2))
         if first <= last <= first + FARTHEST:
             return ", ".join(str(value) for value in range(first, last + 1))
-    if "codeword" in text.lower() and ASKS_CODEWORD.search(text):  # The first is fast in a long text.
-        told = [found for place in (parsed.instructions, *_said(parsed)) for found in TELLS_CODEWORD.findall(place)]
+    if "codeword" in text.lower() and CODEWORD_QUESTION.search(text):  # The first is fast in a long text.
+        told = [
+            found for place in (parsed.instructions, *_texts_of(parsed)) for found in CODEWORD_STATEMENT.findall(place)
+        ]
         return f"The codeword is {told[-1]}." if told else "I do not know any codeword."
-    return sentence("\n".join((parsed.instructions, *_said(parsed))))
+    return sentence("\n".join((parsed.instructions, *_texts_of(parsed))))
 
 
-def _said(parsed: ParsedRequest) -> Iterator[str]:
+def _texts_of(parsed: ParsedRequest) -> Iterator[str]:
     return (turn.text for turn in parsed.turns)
 
 

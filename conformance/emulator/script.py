@@ -64,7 +64,7 @@ def read(file: Path, faults: Mapping[str, Behaviour]) -> list[Scripted]:
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"script {file} cannot be read: {error}") from None
+        raise ValueError(f"script {file} cannot be read: {getattr(error, 'strerror', '') or error}") from None
     rows = document.get("response")
     if set(document) != {"response"} or not isinstance(rows, list):
         raise ValueError(f"script {file}: expected [[response]] tables and nothing else")
@@ -87,7 +87,7 @@ def _scripted(row: Any, where: str, faults: Mapping[str, Behaviour]) -> Scripted
     parts = []
     if "fault" in row:
         if row["fault"] not in faults:
-            raise ValueError(f"{where}: there is no fault {row['fault']!r}; --list-faults lists them")
+            raise ValueError(f"{where}: no fault {row['fault']!r}; --list-faults lists them")
         parts.append(faults[row["fault"]])
     if "text" in row or call:
         parts.append(Behaviour("scripted", "script", "Sends the scripted text or call.", draft=_drafted(row)))

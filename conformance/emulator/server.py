@@ -117,10 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
     def __getattr__(self, name: str) -> Any:
         # The standard handler calls do_GET and others; the endpoint handles every method.
         if name.startswith("do_"):
-            return self._answer
+            return self._serve_request
         raise AttributeError(name)
 
-    def _answer(self) -> None:
+    def _serve_request(self) -> None:
         body = self._read_body()
         if body is None:
             self.close_connection = True

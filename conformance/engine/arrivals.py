@@ -94,7 +94,7 @@ class Arrivals:
 
     def received(self, scenario: str) -> Received:
         """The response of a scenario, for cases that compare; :class:`_NotArrived` if it has not arrived."""
-        if scenario in self._key_of and not self._pool.is_settled(self._key_of[scenario]):
+        if scenario in self._key_of and not self._pool.has_result(self._key_of[scenario]):
             raise _NotArrived(scenario)
         return self._record.received(scenario)
 

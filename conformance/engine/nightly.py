@@ -23,6 +23,7 @@ from conformance.exchange.run_directory import write_atomically
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS
 from conformance.report import comparison
 from conformance.report.bug import cause_of, issue
+from conformance.report.columns import counted
 from conformance.report.markdown import code as code_span
 from conformance.results import history, results_file
 from conformance.results.comparison import NOT_EVALUATED, Change, Comparison, compare, group_changes
@@ -158,17 +159,19 @@ def _retry(
     if not failing:
         return {}, {}
     only = [word for change in failing for word in ("--only", change.id)]
-    asked: list[Mapping[str, str]] = []
+    retried: list[Mapping[str, str]] = []
     for number in range(1, RETRIES + 1):
-        print(f"asking {len(failing)} newly failing cases again, {number} of {RETRIES}", flush=True)
+        print(f"retry {number} of {RETRIES}: {counted(len(failing), 'newly failing case')}", flush=True)
         _run([*_without_selection(options), *only], folder / f"again-{number}", quiet=True)
-        rerun_command = _finished_run(folder / f"again-{number}")
-        asked.append({line.id: line.own_verdict for line in rerun_command.cases} if rerun_command else {})
+        run = _finished_run(folder / f"again-{number}")
+        retried.append({line.id: line.own_verdict for line in run.cases} if run else {})
     flaky: dict[str, Ratio] = {}
     confirmed: dict[str, Ratio] = {}
     for change in failing:
-        told = [FAIL, *(verdicts.get(change.id, INCONCLUSIVE) for verdicts in asked)]
-        evaluated = [verdict for verdict in told if verdict not in (INCONCLUSIVE, results_file.ERROR, NOT_APPLICABLE)]
+        verdicts = [FAIL, *(verdict_of.get(change.id, INCONCLUSIVE) for verdict_of in retried)]
+        evaluated = [
+            verdict for verdict in verdicts if verdict not in (INCONCLUSIVE, results_file.ERROR, NOT_APPLICABLE)
+        ]
         ratio = evaluated.count(FAIL), len(evaluated)
         (confirmed if ratio[0] == ratio[1] else flaky)[change.id] = ratio
     return flaky, confirmed

@@ -83,7 +83,7 @@ def read(path: Path) -> Outcomes:
         ran = [Ran(**_members(line)) for line in lines if line["kind"] == "client"]
         return Outcomes({one.client: one for one in ran}, tuple(_outcomes(lines)))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+        raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', '') or error}") from None
 
 
 def _outcomes(lines: Iterable[Mapping[str, Any]]) -> Iterable[Outcome]:

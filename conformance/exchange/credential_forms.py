@@ -79,7 +79,9 @@ def known(secrets: Sequence[Secret], said: bytes = b"") -> tuple[Secret, ...]:
     if isinstance(secrets, Known):
         return secrets
     return tuple(
-        one for one in secrets if not said or _value(one) not in said or entropy.is_whole(_value(one).decode("latin-1"))
+        one
+        for one in secrets
+        if not said or _value(one) not in said or entropy.is_distinctive(_value(one).decode("latin-1"))
     )
 
 
@@ -122,7 +124,7 @@ class Form:
         number = bisect_left(self.anchors, start)
         return self.anchors[number] if number < len(self.anchors) else -1
 
-    def holds_part(self, start: int, end: int) -> bool:
+    def contains_part(self, start: int, end: int) -> bool:
         """Whether this run contains one of the parts."""
         first = bisect_left(self.parts, start, key=lambda part: part[0])
         return first < len(self.parts) and self.parts[first][1] <= end
@@ -196,7 +198,7 @@ def forms(secret: Secret, large: bool = False) -> tuple[Form, ...]:
         return ()
     random = text.startswith(RANDOM_PREFIX)
     bits, parts = _parts(text, random, large)
-    return tuple(_forms(value, tuple(bits), parts, entropy.is_whole(text), random))
+    return tuple(_forms(value, tuple(bits), parts, entropy.is_distinctive(text), random))
 
 
 def _is_strong(cookie: str) -> bool:

@@ -28,7 +28,7 @@ LARGE = 1_000_000
 
 #: Bits that distinguish a complete credential from a placeholder such as ``local-key``; here a letter of a word counts
 #: two and a separator one.
-WHOLE = 20.0
+COMPLETE_BITS = 20.0
 
 #: Bits of a letter or digit that may be any.
 FULL = math.log2(36)
@@ -130,9 +130,9 @@ def shortest_parts(bits: Sequence[float], least: float) -> list[tuple[int, int]]
     return found
 
 
-def is_whole(secret: str) -> bool:
+def is_distinctive(secret: str) -> bool:
     """Whether the credential can be distinguished from a word, so that it does not occur in text by chance."""
-    return not secret.isalpha() and sum(costs(secret, word=2.0)) >= WHOLE
+    return not secret.isalpha() and sum(costs(secret, word=2.0)) >= COMPLETE_BITS
 
 
 def is_significant(bits: float, size: int, chance: float = CHANCE) -> bool:

@@ -29,7 +29,8 @@ MIDWAY = "after the first output"
 
 @dataclass(frozen=True)
 class OutgoingRequest:
-    """A request ready to be sent: ``auth`` is a variant of :func:`credentials`, ``headers`` are added to the defaults.
+    """A request ready to be sent: ``auth`` is one of the variants of :func:`conformance.wire.client.credentials`;
+    ``headers`` are added to the default ones.
 
     ``tries`` is the limit of attempts, ``most`` the output tokens that an attempt may use, ``suffix`` is appended to
     the URL. The body is sent chunked if ``headers`` announce it. ``keeps``: its connection stays open for a later

@@ -119,7 +119,11 @@ def _runs(view: View, wanted: Index) -> Iterator[Run]:
         for form, place in wanted.anchors[anchor]:
             start, end, first = _longest(text, form.text, at, place)
             # A run is found at each anchor in it, and counts at the first.
-            if end - start > ANCHOR and form.holds_part(first, first + end - start) and form.anchor_in(first) == place:
+            if (
+                end - start > ANCHOR
+                and form.contains_part(first, first + end - start)
+                and form.anchor_in(first) == place
+            ):
                 yield Run(form, start, end, first)
     for secret, form in wanted.ends:
         yield from _ends(view.text, secret, form)
@@ -177,7 +181,7 @@ def redact_response(
     """Headers and chunks with the credentials replaced, and the places that contained one.
 
     The chunks are joined, so that a credential split over chunks is found; their lengths stay. A compressed body with a
-    credential is compressed again. ``said`` is the body of the request: see :func:`blank`.
+    credential is compressed again. ``said`` is the body of the request: see :func:`redact`.
     """
     leaks: list[str] = []
     clean: list[tuple[str, str]] = []

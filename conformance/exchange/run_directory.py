@@ -70,7 +70,7 @@ class RunDirectory:
             self._head = head
         except OSError as error:
             self.close()
-            raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
+            raise Misconfigured(f"run folder {self.path} cannot be written: {error.strerror or error}") from None
         except Misconfigured:
             self.close()
             raise
@@ -153,7 +153,7 @@ class RunDirectory:
             if requests:
                 write_atomically(self.path / _EXPLORED, json.dumps(requests))
         except OSError as error:
-            raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
+            raise Misconfigured(f"run folder {self.path} cannot be written: {error.strerror or error}") from None
 
     def explored(self) -> list[dict[str, Any]]:
         """What :meth:`keep_explored` kept; ``OSError`` or ``ValueError`` if it cannot be read."""

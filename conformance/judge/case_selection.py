@@ -59,7 +59,7 @@ def _why(one: str, case_ids: Sequence[str]) -> str:
         return f"; did you mean {found!r}?"
     if here:
         return f"; an example is {next(one for one in case_ids if one.partition('@')[0] in here)!r}"
-    return f"; areas: {', '.join(areas)}"
+    return f"; areas: {', '.join(sorted(areas))}"
 
 
 def _nearest(rule: str, at: str, label: str, case_ids: Sequence[str]) -> str:

@@ -249,7 +249,9 @@ def needs(received: Received, case: Case) -> None:
         )
 
 
-def not_seen(what: str, responses: Sequence[Received], event: str, context: Context) -> CannotEvaluate | DoesNotApply:
+def did_not_occur(
+    what: str, responses: Sequence[Received], event: str, context: Context
+) -> CannotEvaluate | DoesNotApply:
     """The exception to raise if no response contains ``what``: :class:`DoesNotApply` if the server refused every
     request that can cause it, or if the profile excludes the scenario that causes events whose type begins so."""
     causes = {row.caused_by for name, row in context.contract.table.by_type.items() if name.startswith(event)}

@@ -126,7 +126,7 @@ def examine_usable(case: Case, subject: Received | Sequence[Received], name: str
     looked = 0
     try:
         if not isinstance(subject, Received) and not case.check.without_response:
-            _answered(subject)
+            _need_any_response(subject)
         for one in case.check.evaluate(subject, case) if case.check.takes_case else case.check.evaluate(subject):
             if isinstance(one, Examined):
                 looked += one.count
@@ -144,7 +144,7 @@ def _examined(count: int) -> Part:
     return Part((), count)
 
 
-def _answered(responses: Sequence[Received]) -> None:
+def _need_any_response(responses: Sequence[Received]) -> None:
     """Several exchanges of which none has a response are no evidence of anything."""
     if all(received.exchange.status is None for received in responses):
         next((one for one in responses if one.exchange.ended != "not-sent"), responses[0]).need_response()
@@ -197,7 +197,7 @@ def _need_usable(received: Received, case: Case, where: Where | None) -> None:
     refused = received.exchange.refused
     followed = refused and scenario.follow and scenario.must_fit_schema
     if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
-        raise CannotEvaluate(f"the output of {scenario.after} is malformed when sent back: {why}")
+        raise CannotEvaluate(f"the request returns the output of {scenario.after}, which is malformed: {why}")
     strange = undocumented_in(case.context.contract, received.exchange.request.body) if where else frozenset()
     if where and not where.applies(received, frozenset(), strange):
         raise DoesNotApply(NOT_OF_THIS_KIND)

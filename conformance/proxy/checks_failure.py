@@ -7,10 +7,10 @@ import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
-from conformance.proxy.differences import same_json
 from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
+from conformance.proxy.texts import same_json
 
 #: Statuses about the client's request, which stay 4xx for the client.
 _CLIENT_ERRORS = (400, 413, 421)
@@ -243,15 +243,15 @@ def retry_after(view: View) -> Findings:
 
 @rule("failure.no-address", *ALL)
 def no_address(view: View) -> Findings:
-    """The upstream's address is in no response."""
+    """The upstream's address is in no response, unless the upstream's own contained it."""
     own = str(view.settings["upstream"])
     port = own.rpartition(":")[2]
     sought = re.compile(rb"(?:127\.0\.0\.1|localhost|\[::1\])['\", ]{0,4}(?:port=)?:?\s?" + port.encode() + rb"(?!\d)")
     for at, pair in enumerate(view.record.pairs):
-        if found := sought.search(pair.client.reply):
-            yield Finding(
-                f"the client received the upstream's address: {found[0].decode()}", None, found[0].decode(), at
-            )
+        found = sought.search(pair.client.reply)
+        if found and not any(sought.search(leg.reply) for leg in pair.upstream):
+            says = "the client received the upstream's address in a response that the proxy wrote"
+            yield Finding(f"{says}: {found[0].decode()}", None, found[0].decode(), at)
             return
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import mapping
 from conformance.proxy import conversation
-from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests, pairing
+from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
@@ -40,9 +40,16 @@ def served(view: View) -> Findings:
         failed = has_failed(leg) and not pair.upstream
         if (leg.ok and not failed) or (view.record.about.get("may_refuse") and refused and not pair.upstream):
             continue
-        where = "although the upstream served it" if any(one.ok for one in pair.upstream) else "before the upstream"
+        good = [one for one in pair.upstream if one.ok]
+        where = "although the upstream served it" if good else "before the upstream"
+        where += on_connection(good)
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
+
+
+def on_connection(legs: Sequence[Leg]) -> str:
+    """What the proxy can have left unread on the connection of one of the requests, for messages; else empty."""
+    return next((f", on the connection of {leg.notes['after']}" for leg in legs if "after" in leg.notes), "")
 
 
 def _is_response(leg: Leg) -> bool:
@@ -97,6 +104,8 @@ def sent_once(view: View) -> Findings:
             message = (
                 f"the upstream received {number} requests for one of the client: {after} after it had sent "
                 f"{sum(len(chunk.data) for chunk in first.chunks)} bytes of a response with HTTP {first.status}"
+                + ", whose calls the proxy returned with results of its own"
+                * pair.has_own_results
             )
             yield Finding(message, 1, number, at, number - 1)
         elif silent and pair.client.ok and "silence" in view.record.about["kinds"]:
@@ -233,7 +242,7 @@ def calls(view: View) -> Findings:
         raise DoesNotApply("the request contains no call and no tool result")
     found = list(_of(view, "request.calls"))
     yield from found
-    want, got = pairing(sent), pairing(received)
+    want, got = conversation.pairing(sent), conversation.pairing(received)
     if found or len(want) != len(got) or received.problems:
         return
     for at, ((call, name), (other, other_name)) in enumerate(zip(want, got, strict=True)):
@@ -243,6 +252,12 @@ def calls(view: View) -> Findings:
             return
 
 
+def _loses_calls(view: View) -> bool:
+    """Whether requests with tool results violate another rule."""
+    rules = ("request.calls", "request.dialect", "request.roles-and-order")
+    return any(probe.startswith("request.tool-results") for name in rules for probe in view.failing.get(name, ()))
+
+
 @rule("response.call-ids", "round-trip")
 def call_ids(view: View) -> Findings:
     """A tool result carries the id of the upstream's call."""
@@ -250,8 +265,11 @@ def call_ids(view: View) -> Findings:
         raise CannotEvaluate("the client received no call in the first response")
     first, second = view.record.pairs[:2]
     made = outcome(view.upstream(first), view.dialect).calls
-    if len(outcome(view.served(first), "responses").calls) != len(made):
+    taken = outcome(view.served(first), "responses").calls
+    if len(taken) != len(made):
         raise CannotEvaluate("the client did not receive every call of the first response")
+    if [one.call_id for one in taken] == [one.call_id for one in made] and _loses_calls(view):
+        raise CannotEvaluate("calls and tool results of the input do not reach the upstream as they are")
     _, received = compared(view, second)
     ids = [one.call_id for one in made]
     results = [one for turn in received.turns for one, _ in turn.results]

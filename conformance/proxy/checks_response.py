@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.proxy.checks_request import on_connection
 from conformance.proxy.differences import EQUAL_IDS, Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
+from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
-from conformance.proxy.texts import text_differs
+from conformance.proxy.texts import first_difference, marked, text_differs
 
 #: The two sides in a message about texts.
 SENT, TAKEN = "the upstream sent", "the client received"
@@ -125,7 +127,18 @@ def finish(view: View) -> Findings:
     elif taken.finish == UNFINISHED and streams(view.client):
         raise CannotEvaluate("the stream to the client has no end")  # The rule about the form reports it.
     elif sent.finish != taken.finish:
-        yield Finding(_ends_differ(sent, taken), sent.finish, taken.finish)
+        yield Finding(_ends_differ(sent, taken) + _failed_at(view, sent, taken), sent.finish, taken.finish)
+
+
+def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
+    """Where in the text a stream failed, for a message; empty unless it did."""
+    if taken.finish != FAILED or not streams(view.client):
+        return ""
+    for member, kind in (("reasoning", "reasoning_text"), ("text", "output_text")):
+        want, got = getattr(sent, member), deltas(view.client, kind)
+        if want != got:
+            return f": the last of the {member} that it received is before {marked(want, first_difference(want, got))}"
+    return ""
 
 
 def _ends_differ(sent: Outcome, taken: Outcome) -> str:
@@ -169,7 +182,7 @@ def form(view: View) -> Findings:
     leg = view.served()
     if leg.ended == "closed":
         raise CannotEvaluate("the suite did not read all of a very large body")
-    if leg.ended == "time-out" and _in_progress(leg, view.settings["wait"]):
+    if leg.ended == "time-out" and leg.detail != HUNG and _in_progress(leg, view.settings["wait"]):
         raise CannotEvaluate(f"the response was in progress for {(leg.ended_at - leg.began) / 1000:.0f} s")
     wants = leg.requests_stream
     kind = (leg.header("content-type", True) or "").partition(";")[0].strip().lower()
@@ -229,7 +242,7 @@ def same_response(view: View) -> Findings:
     except CannotEvaluate as error:
         if _fails(view, "request.served"):
             raise CannotEvaluate("the client cannot read the ordinary form of the response either") from None
-        says = f"the upstream sent the form {name!r}, and {at_client(error)}"
+        says = f"the upstream sent the form {name!r}{on_connection([upstream])}, and {at_client(error)}"
         yield Finding(says, "the same response", status_of(leg))
         return
     yield from _same(view, name, sent, taken)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from conformance.contract.revisions import DEFAULT
 from conformance.emulator.proxy.interim import FinalResponse
 from conformance.exchange.exchange import Chunk, Headers
+from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg
 
 #: Seconds to connect.
@@ -22,8 +23,14 @@ _CONNECT = 5.0
 
 _READ = 65536
 
+#: Milliseconds within which chunks are one.
+_JOINED = 1.0
+
 #: Seconds between the event ``close_at`` of a call and the end of its connection.
 _MOMENT = 0.1
+
+#: Seconds between two looks whether a connection is to be ended.
+_LOOK = 0.02
 
 #: Bytes in a second below which a body is slow, also in small pieces on a busy machine: the limit is extended by the
 #: time that the received bytes may take, up to so many times, so that it ends silence and not a slow response.
@@ -37,13 +44,14 @@ MAX_BODY = 64_000_000
 class Call:
     """A request to send. ``close_when`` receives the body read so far: true closes the connection; so does
     ``close_at``, a moment after it is set. ``limit`` is the longest time in seconds for the complete response, except
-    for what a large body takes."""
+    for what a large body takes; ``hangs`` reports that it does not go on, which ends it too."""
 
     body: bytes
     headers: Mapping[str, str]
     limit: float
     close_when: Callable[[bytes], bool] | None = None
     close_at: threading.Event | None = None
+    hangs: Callable[[], bool] | None = None
     received: bytearray = field(default_factory=bytearray)
 
 
@@ -62,7 +70,7 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     reader = _Reader(call, clock)
     began = clock()
     status, ended, detail = None, "clean", ""
-    closer = _Closer(call.close_at)
+    closer = _Closer(call)
     reply_headers: Headers = ()
     try:
         connection.connect()
@@ -93,8 +101,8 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
         closer.done.set()
         with contextlib.suppress(OSError):
             connection.close()
-    if closer.has_closed:
-        ended, detail = "closed", ""
+    if closer.ended:
+        ended, detail = closer.ended
     sent = tuple(headers.items())
     return Leg(
         began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail
@@ -110,25 +118,33 @@ def _incomplete(error: http.client.IncompleteRead) -> tuple[str, str]:
 
 
 class _Closer:
-    """Closes a connection when an event is set, also while nothing is received."""
+    """Ends a connection from another thread, also while nothing is received; ``ended`` is then the end of the response
+    and its detail."""
 
-    def __init__(self, event: threading.Event | None) -> None:
-        self._event = event
+    def __init__(self, call: Call) -> None:
+        self._call = call
         self.done = threading.Event()
-        self.has_closed = False
+        self.ended: tuple[str, str] | None = None
 
     def watch(self, held: socket.socket) -> None:
-        if self._event is not None:
-            threading.Thread(target=self._close, args=(self._event, held), daemon=True).start()
+        if self._call.close_at or self._call.hangs:
+            threading.Thread(target=self._watch, args=(held,), daemon=True).start()
 
-    def _close(self, event: threading.Event, held: socket.socket) -> None:
-        while not event.wait(0.02):
-            if self.done.is_set():
+    def _watch(self, held: socket.socket) -> None:
+        close_at, hangs = self._call.close_at, self._call.hangs
+        while not self.done.wait(_LOOK):
+            if close_at and close_at.is_set():
+                if not self.done.wait(_MOMENT):
+                    self._end(held, "closed", "")
                 return
-        if not self.done.wait(_MOMENT):
-            self.has_closed = True
-            with contextlib.suppress(OSError):
-                held.shutdown(socket.SHUT_RDWR)
+            if hangs and hangs():
+                self._end(held, "time-out", HUNG)
+                return
+
+    def _end(self, held: socket.socket, ended: str, detail: str) -> None:
+        self.ended = ended, detail
+        with contextlib.suppress(OSError):
+            held.shutdown(socket.SHUT_RDWR)
 
 
 class _Reader:
@@ -139,6 +155,12 @@ class _Reader:
     def sent(self, connection: http.client.HTTPConnection) -> bool:
         """Whether the connection was established."""
         return connection.sock is not None or bool(self.chunks)
+
+    def _add(self, data: bytes) -> None:
+        """Note a chunk, joined with one a moment before: a proxy can send millions of a byte each."""
+        at = self._clock()
+        before = self.chunks.pop() if self.chunks and at - self.chunks[-1].at < _JOINED else Chunk(at, b"")
+        self.chunks.append(Chunk(before.at, before.data + data))
 
     def read(self, response: http.client.HTTPResponse, held: socket.socket, until: float) -> str:
         """Read the body; returns how it ended."""
@@ -152,7 +174,7 @@ class _Reader:
             if not data:
                 # For a body of known length, read1 reports an early end as the end.
                 return "cut" if response.length else "clean"
-            self.chunks.append(Chunk(self._clock(), data))
+            self._add(data)
             until += len(data) / _SLOW
             self._call.received += data
             if len(self._call.received) > MAX_BODY:

@@ -7,7 +7,7 @@ in one role are joined, a parameter has one name.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -305,3 +305,15 @@ def _set_other(made: Conversation, body: dict[str, Any]) -> None:
 def of(body: dict[str, Any], dialect: str) -> Conversation:
     """The content of a request in a dialect."""
     return of_chat(body) if dialect == "chat" else of_responses(body)
+
+
+def pairing(conversation: Conversation) -> list[tuple[int, str]]:
+    """For each tool result the number of the call that it belongs to by its id (-1: none), and its id."""
+    ids = [call[0] for turn in conversation.turns for call in turn.calls]
+    results = [result for turn in conversation.turns for result in turn.results]
+    return [(ids.index(one) if one in ids else -1, one) for one, _ in results]
+
+
+def counted(turns: Iterable[Turn]) -> dict[str, int]:
+    """The numbers of ``calls`` and of ``results``."""
+    return {name: sum(len(getattr(one, name)) for one in turns) for name in ("calls", "results")}

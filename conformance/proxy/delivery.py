@@ -25,7 +25,8 @@ _LOOK = 0.01
 class Expected:
     """A request of the client that is in progress. ``has`` reports whether the client has received a text;
     ``released`` ends every pause and stall. ``known`` are the canaries of earlier requests that its input contains;
-    ``arrived`` is set when the upstream has received a request."""
+    ``arrived`` is set when the upstream has received a request, and ``gone`` when the client has closed its
+    connection."""
 
     canary: str
     script: Script
@@ -33,6 +34,7 @@ class Expected:
     known: frozenset[str] = frozenset()
     released: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
+    gone: threading.Event = field(default_factory=threading.Event)
     legs: list[Leg] = field(default_factory=list)
     running: int = 0
     count: int = 0
@@ -79,7 +81,7 @@ class Sent:
         while time.monotonic() < until and not self._expected.released.is_set() and not self._closing.is_set():
             self._look(min(_LOOK, max(0.0, until - time.monotonic())))
 
-    def settle(self) -> None:
+    def let_proxy_read(self) -> None:
         """Let the proxy read what was sent: a reset discards what is still in its buffer."""
         time.sleep(0.05)
 

@@ -11,9 +11,9 @@ from typing import Any
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
-from conformance.proxy.conversation import Conversation, Turn, same_parameters
+from conformance.proxy.conversation import Conversation, Turn, counted, same_parameters
 from conformance.proxy.outcomes import Call
-from conformance.proxy.texts import marked, text_differs
+from conformance.proxy.texts import marked, same_json, text_differs
 
 #: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
 _ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
@@ -61,7 +61,7 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
 
 
 def of_requests(sent: Conversation, received: Conversation, passes: bool) -> Iterator[Difference]:
-    """The differences between the client's request and the upstream's; ``passes``: the dialect of both is the same."""
+    """The differences between the client's request and the upstream's; ``passes``: both use the same dialect."""
     moved, order = _moved_system_text(sent, received), _other_order(sent, received)
     for problem in dict.fromkeys(received.problems if not order else ()):  # Else the calls are out of place too.
         yield Difference("request.dialect", f"the upstream request is not valid: {problem}")
@@ -138,19 +138,31 @@ def _merged(turns: Sequence[Turn], empty: bool = False) -> list[Turn]:
 def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Difference]:
     received = _merged(whole)
     if not passes and not any(one.reasoning for one in received):
-        if any(one.reasoning for one in sent):
+        had, sent = sent, _merged([replace(one, reasoning=[]) for one in sent])
+        if any(one.reasoning for one in had) and not _lost_calls(sent, received):  # Else its message is lost.
             says = "a reasoning item of the input did not reach the upstream"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
-        sent = _merged([replace(one, reasoning=[]) for one in sent])
     roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
     if roles == [one.role for one in all_received]:
         received = all_received  # A message that arrived without its text is not missing.
     actual = [one.role for one in received]
     if roles != actual:
-        yield _roles(sent, received, roles, actual)
+        yield _lost_calls(sent, received) or _roles(sent, received, roles, actual)
         return
     for at, (one, other) in enumerate(zip(sent, received, strict=True)):
         yield from _turn(f"{one.role} turn {at + 1}", one, other)
+
+
+def _lost_calls(sent: Sequence[Turn], received: Sequence[Turn]) -> Difference | None:
+    """Calls or tool results that are lost, if all else arrived; None otherwise."""
+    want, got = counted(sent), counted(received)
+    lost: dict[str, Any] = {name: [] for name in want if got[name] < want[name]}
+    kept = _merged([replace(one, **lost) for one in sent])
+    texts = ([text for turn in side for text in turn.texts] for side in (kept, received))
+    if not lost or [one.role for one in kept] != [one.role for one in received] or any(_consumed(*texts)):
+        return None  # They can have become texts.
+    says = [f"{name}: the client sent {want[name]}, the upstream received {got[name]}" for name in lost]
+    return Difference("request.calls", "; ".join(says), want, got)
 
 
 def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: list[str]) -> Difference:
@@ -222,13 +234,6 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
             yield Difference("request.calls", says, want, got or extra)
 
 
-def pairing(conversation: Conversation) -> list[tuple[int, str]]:
-    """For each tool result the number of the call that it belongs to by its id (-1: none), and its id."""
-    ids = [call[0] for turn in conversation.turns for call in turn.calls]
-    results = [result for turn in conversation.turns for result in turn.results]
-    return [(ids.index(one) if one in ids else -1, one) for one, _ in results]
-
-
 def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     for name, tool in sent.tools.items():
         other = received.tools.get(name)
@@ -287,16 +292,6 @@ def _equal(value: Any, actual: Any) -> bool:
     if len(numbers) == 2:
         return math.isclose(numbers[0], numbers[1], rel_tol=1e-9)
     return bool(value == actual) and len(numbers) == 0
-
-
-def same_json(want: str, got: str) -> bool:
-    """Whether two arguments are equal, as text or as JSON: a proxy can write JSON again."""
-    if want == got:
-        return True
-    try:
-        return bool(json.loads(want) == json.loads(got))
-    except ValueError:
-        return False
 
 
 def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Difference]:

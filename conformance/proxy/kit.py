@@ -17,18 +17,16 @@ from conformance.emulator.shapes import Item, Plan, Usage
 from conformance.exchange.exchange import Headers
 from conformance.proxy import client
 from conformance.proxy.delivery import Expected
+from conformance.proxy.patience import HUNG, IDLE, hangs
 from conformance.proxy.records import Leg, Pair, with_echoes
 from conformance.proxy.script import Script
 from conformance.proxy.upstream import CANARY, Upstream
 
 #: Seconds for the upstream's side to end after the client's.
-_SETTLE = 1.0
+_GRACE = 1.0
 
 #: The counters that the upstream reports: each differs from all others, so that a mistake shows.
 INPUT_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, CACHED_TOKENS = 137, 59, 23, 64
-
-#: Responses that are not complete within the limit, after which it is shortened.
-_PATIENCE = 3
 
 _DELTA = re.compile(rb'"delta"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -110,15 +108,15 @@ def _unescaped(text: bytes) -> str:
 
 
 def with_text(text: str) -> Callable[[bytes], bool]:
-    """Whether a body has this text, for :attr:`Ask.close_when`."""
+    """Whether a body has this text, for :attr:`ProbeRequest.close_when`."""
     return lambda received: Follower(bytearray(received)).has(text)
 
 
 @dataclass
-class Ask:
+class ProbeRequest:
     """One request of a probe; ``body`` is complete except for the model. ``close_when`` and ``headers`` as in
     :class:`conformance.proxy.client.Call`; ``closes_early``: the client closes when the upstream has received the
-    request; ``settle`` seconds for the upstream's side to end."""
+    request; ``grace``: seconds for the upstream's side to end; ``idle``: the longest silence at first, in waits."""
 
     canary: str
     body: Mapping[str, Any]
@@ -127,15 +125,17 @@ class Ask:
     close_when: Callable[[bytes], bool] | None = None
     closes_early: bool = False
     limit: float = 0.0
-    settle: float = _SETTLE
+    grace: float = _GRACE
+    idle: float = IDLE
     key: str | None = None
 
 
 class Kit:
-    """Sends the requests of probes; ``pairs`` are those since the last :meth:`take`."""
+    """Sends the requests of probes; ``pairs`` are those since the last :meth:`take`. ``together`` is the number of
+    probes that are sent at the same time: a proxy can serve one after the other."""
 
-    def __init__(self, settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> None:
-        self.settings, self._upstream, self._clock = settings, upstream, clock
+    def __init__(self, settings: Settings, upstream: Upstream, clock: Callable[[], float], together: int = 1) -> None:
+        self.settings, self._upstream, self._clock, self.together = settings, upstream, clock, together
         self.pairs: list[Pair] = []
         self.secrets = settings.secrets
         self._lock = threading.Lock()
@@ -149,44 +149,46 @@ class Kit:
         """A word that occurs in no other request."""
         return f"kite{secrets.token_hex(5)}"
 
-    def send(self, ask: Ask) -> Pair:
+    def send(self, probe_request: ProbeRequest) -> Pair:
         """Send one request and record both sides."""
-        pair = self._send(ask)
+        pair = self._send(probe_request)
         with self._lock:
             self.pairs.append(pair)
         return pair
 
-    def send_together(self, asks: Sequence[Ask]) -> None:
+    def send_together(self, probe_requests: Sequence[ProbeRequest]) -> None:
         """Send several requests at the same time."""
-        threads = [threading.Thread(target=self.send, args=(ask,), daemon=True) for ask in asks]
+        threads = [
+            threading.Thread(target=self.send, args=(probe_request,), daemon=True) for probe_request in probe_requests
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _send(self, ask: Ask) -> Pair:
+    def _send(self, probe_request: ProbeRequest) -> Pair:
         settings = self.settings
-        body = json.dumps({"model": settings.model, **ask.body}, ensure_ascii=False).encode()
-        key = settings.client_key if ask.key is None else ask.key
+        body = json.dumps({"model": settings.model, **probe_request.body}, ensure_ascii=False).encode()
+        key = settings.client_key if probe_request.key is None else probe_request.key
         headers = dict(settings.headers) | ({"Authorization": f"Bearer {key}"} if key else {})
-        known = frozenset(found.decode() for found in CANARY.findall(body)) - {ask.canary}
+        known = frozenset(found.decode() for found in CANARY.findall(body)) - {probe_request.canary}
         received = bytearray()
-        expected = Expected(ask.canary, ask.script, Follower(received).has, known)
-        close_at = expected.arrived if ask.closes_early else None
-        limit = ask.limit or self._limit()
-        call = client.Call(body, {**headers, **ask.headers}, limit, ask.close_when, close_at, received)
+        expected = Expected(probe_request.canary, probe_request.script, Follower(received).has, known)
+        close_at = expected.arrived if probe_request.closes_early else None
+        patience = self._upstream.patience
+        limit = (probe_request.limit or patience.limit(settings.limit)) * self.together
+        hung = hangs(patience, probe_request.idle, received, self._upstream.is_busy)
+        call = client.Call(
+            body, {**headers, **probe_request.headers}, limit, probe_request.close_when, close_at, hung, received
+        )
         self._upstream.expect(expected)
         leg = client.send(settings.endpoint, call, self._clock)
-        if leg.ended == "time-out" and not ask.limit:
-            self._upstream.time_outs += 1
-        legs = self._upstream.finish(expected, ask.settle)
-        return with_echoes(Pair(ask.canary, leg, legs), self.secrets)
-
-    def _limit(self) -> float:
-        """The longest time for a response in seconds: shorter for a proxy that does not end its responses."""
-        limits = (self.settings.limit, self.settings.wait, 1.0)
-        steps = (_PATIENCE, 3 * _PATIENCE)
-        return min(limits[: 1 + sum(self._upstream.time_outs >= step for step in steps)])
+        if leg.ended == "closed":
+            expected.gone.set()
+        if not probe_request.limit or leg.detail == HUNG:
+            patience.note(leg)
+        legs = self._upstream.finish(expected, probe_request.grace)
+        return with_echoes(Pair(probe_request.canary, leg, legs), self.secrets)
 
     def take(self) -> tuple[Pair, ...]:
         """The pairs recorded since the last call, in the order in which they were sent."""
@@ -231,6 +233,6 @@ def plan(
     return Plan(tuple(items), used, cut)
 
 
-def answer_text(leg: Leg) -> str:
+def response_text(leg: Leg) -> str:
     """The body of a response as text, for messages."""
     return leg.reply.decode("utf-8", "replace")

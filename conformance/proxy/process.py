@@ -98,7 +98,7 @@ def wait_for(endpoint: str, seconds: float) -> None:
     until = time.monotonic() + seconds
     while not listens(endpoint):
         if time.monotonic() >= until:
-            raise NotStarted(f"{endpoint} does not accept connections: start the proxy before, or with --start")
+            raise NotStarted(f"{endpoint} does not accept connections: start the proxy first, or with --start COMMAND")
         time.sleep(0.05)
 
 

@@ -40,7 +40,8 @@ class Leg:
 
     ``began`` is when the request was sent (client side) or received (upstream side), ``ended_at`` when the response
     ended. ``notes`` of an upstream leg: ``matched`` (the canary of the request was in it), ``held`` (the number of the
-    first part that the client had not received within the wait), ``key`` (``own``, ``client``, ``none`` or ``other``).
+    first part that the client had not received within the wait), ``key`` (``own``, ``client``, ``none`` or ``other``),
+    ``after`` (what a proxy can have left unread on the connection before, in words).
     Credentials are redacted in what is stored: ``echoes`` are the places that contained one, by its name.
     """
 
@@ -104,6 +105,12 @@ class Pair:
     canary: str
     client: Leg
     upstream: tuple[Leg, ...]
+
+    @property
+    def has_own_results(self) -> bool:
+        """Whether the proxy sent the calls of a response back to the upstream, with results of its own."""
+        known = [f"call_{self.canary}".encode() in leg.body for leg in self.upstream]
+        return any(known[1:]) and not known[0]
 
 
 @dataclass(frozen=True)

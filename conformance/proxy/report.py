@@ -13,7 +13,8 @@ from conformance.proxy.records import Leg, Pair, Record
 from conformance.proxy.rules import Finding, status_of
 from conformance.proxy.texts import first_difference
 from conformance.report.columns import labelled
-from conformance.report.failure import printable, told
+from conformance.report.failure import case_lines, printable
+from conformance.report.html import simple
 from conformance.report.markdown import cell, code
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord
@@ -89,7 +90,7 @@ def text_of(case: CaseRecord, evaluated: Evaluated) -> str:
     """The text of a case for the terminal, with the four views."""
     if case.id in evaluated.traces:
         return f"{case.id}\n{evaluated.traces[case.id]}"
-    lines = list(told(case))
+    lines = list(case_lines(case))
     if case.id in evaluated.places and (found := sides(*evaluated.places[case.id])):
         lines.append("  both sides")
         for title, facts, excerpt in found.views:
@@ -123,46 +124,27 @@ def _markdown(run: Results, evaluated: Evaluated) -> Iterator[str]:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-
-
-_STYLE = """
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
-section{border:1px solid #8886;border-radius:8px;padding:1rem;margin:1rem 0}h2{font-size:1.1rem;margin:0}
-.fail,.error{color:#b3261e}.warning{color:#8a5300}.pass{color:#22703f}
-.sides{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}
-.sides div{background:#8881;border-radius:6px;padding:.5rem .75rem;min-width:0}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.25rem 0;font-size:.8rem}svg{width:100%;height:90px}
-text{font:11px system-ui,sans-serif;fill:currentColor}mark{background:#f5c84c}
-@media(max-width:45rem){.sides{grid-template-columns:1fr}}
-"""
+    return ", ".join(f"{number:,} {verdict}" for verdict, number in counts.items())
 
 
 def page(run: Results, evaluated: Evaluated) -> str:
     """The report as an HTML page of its own, without scripts."""
-    title = f"Both sides of {run.head.target.name}"
-    body = "".join(_sections(causes(run.cases), evaluated))
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><h1>{html.escape(title)}</h1><p>{html.escape(_counts(run.counts))}</p>{body}</body></html>\n"
-    )
+    body = simple.note(_counts(run.counts)) + "".join(_sections(causes(run.cases), evaluated))
+    return simple.page(f"Both sides of {run.head.target.name}", body)
 
 
 def _sections(found: Sequence[Cause], evaluated: Evaluated) -> Iterator[str]:
     if not found:
-        yield '<p class="pass">No violation found.</p>'
+        yield simple.paragraph("conforms", "No violation found.", False)
     for cause in found:
         case = cause.cases[0]
         names = ", ".join(one.scenario for one in cause.cases)
-        yield f'<section><h2 class="{cause.verdict}">{cause.verdict}: {html.escape(cause.rule)}</h2>'
+        yield f'<section class="score"><h2 class="{cause.verdict}">{cause.verdict}: {simple.code(cause.rule)}</h2>'
         row = requirement(cause.rule)
         yield f"<p><i>{html.escape(row.says)}</i> {html.escape(row.source)}</p>"
         yield f"<p>{html.escape(printable(case.message))}</p><p>Probes: {html.escape(names)}</p>"
         if case.id in evaluated.places and (both := sides(*evaluated.places[case.id])):
-            yield _timelines(both)
+            yield simple.scrolling(f"Timelines of {case.id}", _timelines(both))
             yield '<div class="sides">'
             finding = evaluated.places[case.id][1]
             for title, facts, excerpt in both.views:
@@ -178,7 +160,8 @@ def _highlighted(excerpt: str, finding: Finding) -> str:
     if isinstance(want, str) and isinstance(got, str) and want and got:
         at = first_difference(want, got)
         before = json.dumps(want[max(0, at - 12) : at], ensure_ascii=False)[1:-1]
-        place = excerpt.find(before) + len(before) if before and before in excerpt else -1
+        # In a text that repeats, the place is not known: no mark is better than a wrong one.
+        place = excerpt.find(before) + len(before) if before and excerpt.count(before) == 1 else -1
         if 0 <= place < len(excerpt):
             head, here, rest = excerpt[:place], excerpt[place], excerpt[place + 1 :]
             return f"{_text(head)}<mark>{_text(here)}</mark>{_text(rest)}"
@@ -199,15 +182,15 @@ def _timelines(both: Sides) -> str:
     end = max(max(leg.ended_at for _, leg in legs), start + 1)
     scale = 860 / (end - start)
     height = 22 * len(legs) + 24
-    parts = [f'<svg viewBox="0 0 1000 {height}" style="height:{height}px" role="img" aria-label="both timelines">']
+    parts = [f'<svg viewBox="0 0 1000 {height}" width="1000" height="{height}" role="img" aria-label="both timelines">']
     for row, (name, leg) in enumerate(legs):
         y = 22 * row + 4
         x, width = 120 + (leg.began - start) * scale, max(1.0, (leg.ended_at - leg.began) * scale)
-        parts.append(f'<text x="0" y="{y + 12}">{name}</text>')
-        parts.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="14" fill="#4f6f9444"/>')
+        parts.append(f'<text x="12" y="{y + 12}">{name}</text>')
+        parts.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="14" class="leg"/>')
         for chunk in leg.chunks[:400]:
             at = 120 + (chunk.at - start) * scale
-            parts.append(f'<rect x="{at:.1f}" y="{y}" width="1.5" height="14" fill="#1f5fa8"/>')
+            parts.append(f'<rect x="{at:.1f}" y="{y}" width="1.5" height="14" class="point"/>')
     parts.append(f'<text x="120" y="{height - 6}">0 ms</text>')
     parts.append(f'<text x="940" y="{height - 6}">{end - start:.0f} ms</text></svg>')
     return "".join(parts)

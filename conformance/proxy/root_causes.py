@@ -16,7 +16,7 @@ from conformance.proxy import checks_response
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding
 from conformance.proxy.symptoms import symptoms
-from conformance.proxy.texts import first_difference
+from conformance.proxy.texts import first_difference, lost_separator
 from conformance.results.records import CaseRecord
 
 #: The record and the first finding of each case that has one.
@@ -35,8 +35,6 @@ _FOLLOWS = {
     "proxy.request.served": ("http.body-is-utf8-json",),
     "proxy.request.sent-once": ("proxy.request.no-useless-retry",),
     "proxy.request.model": ("response.model-echoed",),
-    "proxy.request.calls": ("proxy.response.call-ids",),
-    "proxy.request.dialect": ("proxy.response.call-ids",),
     "proxy.response.form": ("http.stream-content-type", "http.json-content-type", "sse.plain-stays-plain"),
     "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
     "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),
@@ -62,6 +60,13 @@ _BROKEN = ("proxy.response.form", "proxy.forms.same-response", "sse.not-cut")
 _DAMAGED = ("proxy.response.text", "proxy.response.reasoning", "proxy.response.calls", "proxy.forms.same-response")
 _SUFFIX = ("proxy.request.roles-and-order", "proxy.request.texts", "proxy.request.calls")
 _STOPPED = ("proxy.failure.survives",)
+_UNREAD = ("proxy.cancel.upstream-closed",)
+_TRAILERS = ("proxy.request.served", "proxy.forms.same-response", "proxy.streaming.silence")
+_LOOPED = ("proxy.request.sent-once",)
+_PARSED = ("proxy.response.calls", "proxy.request.served")
+
+#: The rules that a proxy violates that serves so many requests at a time, and loses their places.
+_STUCK = ("proxy.failure.survives", "proxy.streaming.concurrent")
 _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-kept")
 
 
@@ -75,16 +80,24 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
         (facts.damaged, _DAMAGED),
         (facts.suffix, _SUFFIX),
         (facts.one_status, _ONE_STATUS),
+        (facts.unread, _UNREAD),
+        (facts.trailers, _TRAILERS),
+        (facts.parsed, _PARSED),
+        (facts.looped, _LOOPED),
     ):
         made = _of_fact(made, probes, order)
+    made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
     return _of_rare_forms(made, places)
 
 
-def _of_fact(cases: list[CaseRecord], probes: Collection[str], order: Sequence[str]) -> list[CaseRecord]:
-    """The cases, those of rules that are violated only in these probes with the first of the order as root cause."""
-    found = [one for one in _roots(cases) if one.scenario in probes]
+def _of_fact(
+    cases: list[CaseRecord], probes: Collection[str], order: Sequence[str], rules: Collection[str] = ()
+) -> list[CaseRecord]:
+    """The cases, those of rules (all if none is given) that are violated only in these probes with the first of the
+    order as root cause."""
+    found = [one for one in _roots(cases) if one.scenario in probes and (not rules or one.requirement in rules)]
     named = [one for one in found if one.requirement in order]
     if not named:
         return cases
@@ -204,12 +217,14 @@ def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
 
 def _difference(finding: Finding) -> tuple[str, str] | None:
     """The group of a finding, or what was expected and received at the first difference of two texts: a character
-    each; for a text without the white space at its ends, that alone."""
+    each; for a text without the white space at its ends, or a part with a separator of lines, that alone."""
     if finding.group:
         return finding.group, ""
     want, got = finding.want, finding.got
     if not isinstance(want, str) or not isinstance(got, str) or not got:
         return None
+    if lost_separator(want, got):
+        return "separators of lines", ""
     if want.strip() and got.startswith(want.strip()):
         return "white space at the ends", ""
     at = first_difference(want, got)

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from itertools import groupby
 from pathlib import Path
 
 from conformance.config.target import Misconfigured
@@ -18,6 +17,7 @@ from conformance.proxy.probes.probe import Probe
 from conformance.proxy.process import listening
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.setup import check_setup
+from conformance.proxy.steps import are_refused, next_step
 from conformance.proxy.upstream import Upstream
 
 #: The probes that show whether the proxy is set up.
@@ -43,8 +43,9 @@ class Run:
         return replace(self, settings=replace(self.settings, endpoint=endpoint))
 
     def proxy(self, start: str | None, folder: Path, wait: float) -> contextlib.AbstractContextManager[None]:
-        """Within it the proxy listens, started by the command, or waited for; its output is in the folder. Raises
-        :class:`conformance.proxy.process.NotStarted`."""
+        """A context in which the proxy listens: it is started by the command ``start``, with its output in the folder,
+        or was started before. Raises :class:`conformance.proxy.process.NotStarted` if it does not accept connections
+        within ``wait`` seconds."""
         values = {"upstream": self.upstream.url, "key": self.settings.upstream_key}
         return listening(start, values, self.settings.endpoint, folder, wait)
 
@@ -86,46 +87,40 @@ def record(
 ) -> Recording:  # fmt: skip
     """Send the probes one after another, neighbours that wait at the same time; ``seen`` receives each name. The
     recording ends where the proxy serves nothing more."""
-    records: list[Record] = []
-    for together in _steps(chosen):
-        seen(", ".join(probe.name for probe in together))
-        made = (
-            _together(settings, upstream, clock, together)
-            if together[0].waits
-            else [_sent(settings, upstream, clock, together[0])]
-        )
-        records += made
-        stopped = stopping.ended(Kit(settings, upstream, clock), records, len(made), chosen[len(records) :])
+    made: list[Record] = []
+    one_by_one = False
+    while left := chosen[len(made) :]:
+        step = next_step(left, made) if not one_by_one or left[0].waits else [left[0]]
+        seen(", ".join(probe.name for probe in step))
+        found = _sent(settings, upstream, clock, step)
+        if not step[0].waits and are_refused(found):
+            one_by_one = True
+            continue
+        made += found
+        stopped = stopping.ended(Kit(settings, upstream, clock), made, len(step), chosen[len(made) :])
         if stopped is not None:
-            records.append(stopped)
+            made.append(stopped)
             break
     about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
-    return Recording(about, tuple(records))
+    return Recording(about, tuple(made))
 
 
-def _steps(chosen: Sequence[Probe]) -> Iterator[list[Probe]]:
-    """The probes that are sent at the same time, in order."""
-    for waits, group in groupby(chosen, lambda probe: probe.waits):
-        neighbours = list(group)
-        yield from [neighbours] if waits else ([probe] for probe in neighbours)
-
-
-def _sent(settings: Settings, upstream: Upstream, clock: Clock, probe: Probe) -> Record:
-    kit = Kit(settings, upstream, clock)
-    probe.run(kit)
-    about = {**probe.about, "kinds": list(probe.kinds), **({"together": True} if probe.waits else {})}
-    return Record(probe.name, about, kit.take())
-
-
-def _together(settings: Settings, upstream: Upstream, clock: Clock, chosen: Sequence[Probe]) -> list[Record]:
+def _sent(settings: Settings, upstream: Upstream, clock: Clock, step: Sequence[Probe]) -> list[Record]:
+    """The records of probes that are sent at the same time."""
     made: dict[str, Record] = {}
+    together = {"together": True} if len(step) > 1 or step[0].waits else {}
 
     def send(probe: Probe) -> None:
-        made[probe.name] = _sent(settings, upstream, clock, probe)
+        kit = Kit(settings, upstream, clock, 1 if probe.waits else len(step))
+        probe.run(kit)
+        made[probe.name] = Record(probe.name, {**probe.about, "kinds": list(probe.kinds), **together}, kit.take())
 
-    threads = [threading.Thread(target=send, args=(probe,), daemon=True) for probe in chosen]
+    if len(step) == 1:
+        send(step[0])
+        return [made[step[0].name]]
+    threads = [threading.Thread(target=send, args=(probe,), daemon=True) for probe in step]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return [made[probe.name] for probe in chosen if probe.name in made]
+    return [made[probe.name] for probe in step if probe.name in made]

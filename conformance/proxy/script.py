@@ -31,7 +31,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScriptedResponse:
     """A response of the upstream. ``ending`` is ``clean``, ``cut`` (closed before the announced end), ``reset`` or
     ``stall`` (kept open in silence); ``framing`` is ``chunked``, ``length`` or ``close``. ``status`` 0: no head is
     sent. ``delay``: seconds of silence before the head. ``version`` of HTTP; ``before``: bytes before the head, such as
@@ -62,11 +62,11 @@ class Script:
     plain: Callable[[Dict, str], Dict] | None = None
     frames: Callable[[Sequence[bytes]], Sequence[bytes]] | None = None
     steps: Callable[[Sequence[bytes]], Sequence[Step]] | None = None
-    answer: Callable[[Answer, bool], Answer] | None = None
-    refuse: tuple[Answer, ...] = ()
+    answer: Callable[[ScriptedResponse, bool], ScriptedResponse] | None = None
+    refuse: tuple[ScriptedResponse, ...] = ()
 
 
-def render_script(script: Script, dialect: str, request: Dict, ident: str, number: int) -> Answer:
+def render_script(script: Script, dialect: str, request: Dict, ident: str, number: int) -> ScriptedResponse:
     """The response to the request with this number (from 0) of a probe; ``ident`` makes its ids unique."""
     if number < len(script.refuse):
         return script.refuse[number]
@@ -93,12 +93,12 @@ def _responses(plan: Plan, model: str, ident: str) -> Objects:
     return events.build(begun, dict(begun), _response(plan, model, ident), plan)
 
 
-def _plain(script: Script, dialect: str, made: Dict) -> Answer:
+def _plain(script: Script, dialect: str, made: Dict) -> ScriptedResponse:
     body = script.plain(made, dialect) if script.plain else made
-    return json_answer(200, body)
+    return json_response(200, body)
 
 
-def _stream(script: Script, dialect: str, objects: Objects) -> Answer:
+def _stream(script: Script, dialect: str, objects: Objects) -> ScriptedResponse:
     objects = script.events(objects, dialect) if script.events else objects
     frames: Sequence[bytes]
     if dialect == "chat":
@@ -107,22 +107,22 @@ def _stream(script: Script, dialect: str, objects: Objects) -> Answer:
         frames = [events.to_bytes(events.frame(one)) for one in events.number(objects)]
     frames = script.frames(frames) if script.frames else frames
     steps = script.steps(frames) if script.steps else [Step(frame) for frame in frames]
-    return Answer(200, (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache")), tuple(steps))
+    return ScriptedResponse(200, (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache")), tuple(steps))
 
 
-def json_answer(status: int, value: Any, *headers: tuple[str, str]) -> Answer:
+def json_response(status: int, value: Any, *headers: tuple[str, str]) -> ScriptedResponse:
     """A response with a JSON body."""
     steps = (Step(to_json(value).encode()),)
-    return Answer(status, (("Content-Type", "application/json"), *headers), steps, "length")
+    return ScriptedResponse(status, (("Content-Type", "application/json"), *headers), steps, "length")
 
 
-def failure(status: int, dialect: str, message: str, *headers: tuple[str, str]) -> Answer:
+def failure(status: int, dialect: str, message: str, *headers: tuple[str, str]) -> ScriptedResponse:
     """An error response in the format of the dialect's service."""
     error: Dict = {"message": message, "code": str(status), "param": None, "type": f"upstream_{status}"}
-    return json_answer(status, {"error": error}, *headers)
+    return json_response(status, {"error": error}, *headers)
 
 
-def accepted(answer: Answer, accept_encoding: str) -> Answer:
+def accepted(answer: ScriptedResponse, accept_encoding: str) -> ScriptedResponse:
     """The response, not compressed unless the request accepts gzip."""
     packed = ("Content-Encoding", "gzip") in answer.headers
     if not packed or "gzip" in accept_encoding.lower():

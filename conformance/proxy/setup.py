@@ -13,6 +13,7 @@ from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.proxy import DIALECTS
 from conformance.proxy.kit import Settings
 from conformance.proxy.outcomes import FAILED, UNFINISHED, outcome
+from conformance.proxy.patience import IDLE_BEFORE_RETRY
 from conformance.proxy.profile import Profile
 from conformance.proxy.records import Leg, Recording
 from conformance.proxy.rules import status_of
@@ -70,7 +71,7 @@ def settings_of(
         profile.key == "pass-through",
         wait or limits.wait,
         profile.silence or limits.silence,
-        limits.limit,
+        max(limits.limit, IDLE_BEFORE_RETRY * (wait or 0)),
         profile.system_text,
         profile.effort,
         *filled(profile.headers),

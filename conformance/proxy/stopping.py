@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from conformance.proxy.kit import Ask, Kit, plan
-from conformance.proxy.probes.probe import Probe, asked
+from conformance.proxy.kit import Kit, ProbeRequest, plan
+from conformance.proxy.probes.probe import Probe, body_of
 from conformance.proxy.records import Leg, Record
 from conformance.proxy.script import Script
 
@@ -30,7 +30,7 @@ def ended(kit: Kit, made: Sequence[Record], last: int, left: Sequence[Probe]) ->
     limit = max(2 * kit.settings.wait, kit.settings.limit / _PART)
     for attempt in range(_ATTEMPTS):
         canary = kit.new_canary()
-        leg = kit.send(Ask(canary, asked(canary), Script(plan(canary)), limit=limit)).client
+        leg = kit.send(ProbeRequest(canary, body_of(canary), Script(plan(canary)), limit=limit)).client
         if not _is_without_response(leg):
             kit.take()
             return None

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.contract.revisions import DEFAULT
+from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy import conversation, stopping
-from conformance.proxy.outcomes import frames, streams
+from conformance.proxy.outcomes import Call, frames, outcome, streams
 from conformance.proxy.records import Leg, Pair, Record, Recording
+from conformance.proxy.texts import same_json
+from conformance.proxy.upstream import CANCELLED, TRAILERS
 
 #: Kinds of probes in which the upstream serves an ordinary response.
 _ORDINARY = ("response", "request", "streaming")
@@ -35,13 +38,22 @@ class Symptoms:
     """The probes that show each fact. ``broken``: the proxy interrupted complete streams, most of them or by invalid
     framing. ``damaged``: events of a stream were lost, repeated or divided, not by their type. ``suffix``: only the
     last items of the input reached the upstream. ``one_status``: the client receives one status for all failures.
-    ``stopped``: the proxy served nothing more after their requests."""
+    ``stopped``: the proxy served nothing more after their requests. ``stuck``: the same, as its responses hang, and
+    those of concurrent requests. ``unread``: a response failed on a connection in which the proxy left one that its
+    client had cancelled, and those with such clients. ``trailers``: the same with trailers. ``parsed``: the proxy wrote
+    JSON arguments again, or could not serve a response whose arguments are no JSON, if both occur. ``looped``: a proxy
+    sent the calls of a response back to the upstream, with results of its own."""
 
     broken: frozenset[str] = frozenset()
     damaged: frozenset[str] = frozenset()
     suffix: frozenset[str] = frozenset()
     one_status: frozenset[str] = frozenset()
     stopped: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
+    trailers: frozenset[str] = frozenset()
+    parsed: frozenset[str] = frozenset()
+    looped: frozenset[str] = frozenset()
 
 
 def symptoms(recording: Recording) -> Symptoms:
@@ -54,17 +66,83 @@ def symptoms(recording: Recording) -> Symptoms:
         frozenset(_damaged(complete) if dialect == "responses" else ()),
         frozenset(_suffix(requests, dialect)),
         frozenset(_one_status(recording.records)),
-        frozenset(
-            name
-            for one in recording.records
-            if _is_of(one, (stopping.KIND,))
-            for name in (one.probe, *one.about["after"])
-        ),
+        frozenset(_stopped(recording.records)),
+        frozenset(_stuck(recording.records)),
+        frozenset(_unread(recording.records)),
+        frozenset(_failed_after(recording.records, TRAILERS)),
+        frozenset(_parsed(recording.records, dialect)),
+        frozenset(one.probe for one in recording.records if any(pair.has_own_results for pair in one.pairs)),
     )
 
 
 def _is_of(record: Record, kinds: Collection[str]) -> bool:
     return bool(set(record.about.get("kinds", ())) & set(kinds))
+
+
+def _stopped(records: Sequence[Record]) -> Iterator[str]:
+    for one in records:
+        if _is_of(one, (stopping.KIND,)):
+            yield from (one.probe, *one.about["after"])
+
+
+def _stuck(records: Sequence[Record]) -> list[str]:
+    """The probes of the end of a run and of concurrent requests, if all responses hang at the end: a proxy that serves
+    only so many at a time, and loses their places."""
+    stopped = [one for one in records if _is_of(one, (stopping.KIND,))]
+    if not stopped or any(pair.client.ended != "time-out" for pair in stopped[0].pairs):
+        return []
+    return [one.probe for one in records if _is_of(one, (stopping.KIND, "concurrent"))]
+
+
+def _unread(records: Sequence[Record]) -> list[str]:
+    failed = _failed_after(records, CANCELLED)
+    return [*failed, *(one.probe for one in records if _is_of(one, ("cancel", "cancel-many")))] if failed else []
+
+
+def _failed_after(records: Sequence[Record], before: str) -> list[str]:
+    """The probes that failed on a connection in which a proxy can have left such a response."""
+    return [
+        one.probe
+        for one in records
+        for pair in one.pairs
+        if any(leg.ok and leg.notes.get("after") == before for leg in pair.upstream)
+        and (not pair.client.ok or pair.client.ended in _BROKEN)
+    ]
+
+
+def _parsed(records: Sequence[Record], dialect: str) -> list[str]:
+    again, refused = [], []
+    for one in records:
+        if not _is_of(one, ("response",)) or not one.pairs or not one.pairs[0].upstream:
+            continue
+        client, sent = one.pairs[0].client, _calls(one.pairs[0].upstream[-1], dialect)
+        if not client.ok:
+            refused += [one.probe] * any(not _is_json(call.arguments) for call in sent)
+        elif any(map(_is_written_again, sent, _calls(client, "responses"))):
+            again.append(one.probe)
+    return again + refused if again and refused else []
+
+
+def _calls(leg: Leg, dialect: str) -> tuple[Call, ...]:
+    """The calls of a response; none if it cannot be read."""
+    try:
+        return outcome(leg, dialect).calls if leg.ok else ()
+    except CannotEvaluate:
+        return ()
+
+
+def _is_written_again(sent: Call, taken: Call) -> bool:
+    """Whether the client received the arguments as equal JSON in other characters, or as another type."""
+    want, got = sent.arguments, taken.arguments
+    return taken.kind != "string" or (want != got and same_json(want, got))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _broken(complete: Sequence[Record]) -> list[str]:
@@ -137,10 +215,10 @@ def _lost_before(pair: Pair, dialect: str) -> int:
     or without; else 0."""
     if not pair.upstream or not isinstance(pair.upstream[-1].json, dict):
         return 0
-    asked = mapping(pair.client.json)
-    sent = _contents(conversation.of_responses({**asked, "instructions": None}))
+    body_of = mapping(pair.client.json)
+    sent = _contents(conversation.of_responses({**body_of, "instructions": None}))
     received = _contents(conversation.of(pair.upstream[-1].json, dialect))
-    instructions = (conversation.SYSTEM, asked.get("instructions"))
+    instructions = (conversation.SYSTEM, body_of.get("instructions"))
     received = received[1:] if received[:1] == [instructions] else received
     return len(sent) - len(received) if received and sent[-len(received) :] == received else 0
 

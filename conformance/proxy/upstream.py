@@ -23,8 +23,9 @@ from conformance.emulator.framing import read_chunks
 from conformance.exchange.exchange import Headers
 from conformance.proxy.client import MAX_BODY
 from conformance.proxy.delivery import Expected, Left, Sent
+from conformance.proxy.patience import Patience
 from conformance.proxy.records import Leg
-from conformance.proxy.script import STALL, Answer, accepted, failure, json_answer, reason, render_script
+from conformance.proxy.script import STALL, ScriptedResponse, accepted, failure, json_response, reason, render_script
 
 #: A canary: a word that occurs in no other text.
 CANARY = re.compile(rb"kite[0-9a-f]{10}")
@@ -32,6 +33,8 @@ CANARY = re.compile(rb"kite[0-9a-f]{10}")
 #: The end of the path of a completion, by dialect.
 PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
 
+#: Responses that a proxy can have left in a connection that it uses again, in words.
+CANCELLED, TRAILERS = "a response that its client cancelled", "a response with trailers"
 
 #: Seconds for a released request to end: longer than streams that are sent together wait for each other.
 _ENDING = 4.0
@@ -51,8 +54,7 @@ class Upstream:
         #: The last request of the proxy that is no completion in the dialect, and completions after their probe.
         self.other = ""
         self.late: Counter[str] = Counter()
-        #: Responses to the client that were not complete within their limit.
-        self.time_outs = 0
+        self.patience = Patience(wait)
         self._tcp = _Listener(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -84,6 +86,11 @@ class Upstream:
         with self.lock:
             self.expected.pop(expected.canary, None)
             return tuple(sorted(expected.legs, key=lambda leg: leg.began))
+
+    def is_busy(self) -> bool:
+        """Whether a request of the proxy is in progress."""
+        with self.lock:
+            return any(one.running for one in self.expected.values())
 
     def find(self, body: bytes) -> tuple[Expected | None, bool]:
         """The request in progress that caused this body, and whether its canary is in the body."""
@@ -151,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Listener
+    #: What a proxy can have left unread of the response before on this connection; empty if there is nothing.
+    before = ""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
@@ -170,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         expected, matched = upstream.find(body)
         if expected is None:
-            self._send_all(json_answer(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
+            self._send_all(json_response(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
             return
         with upstream.lock:
             number = expected.count
@@ -180,6 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
         sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
         leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)
         notes: dict[str, Any] = {"matched": matched, "key": _key(leg.headers, upstream.keys)}
+        if self.before:
+            notes["after"] = self.before
+        self.before = ""
         ended, status = "clean", None
         headers: Headers = ()
         try:
@@ -191,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers = answer.status or None, answer.headers
             answer = accepted(answer, leg.header("accept-encoding") or "")
             headers = answer.headers
-            ended = self._answer(answer, sent)
+            ended = self._scripted_response(answer, sent)
         except (Left, OSError):
             ended = "left"
         except Exception as error:  # An error of a script is shown in the record.
@@ -199,6 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             if sent.held is not None:
                 notes["held"] = sent.held
+            if expected.gone.is_set():
+                self.before = CANCELLED
             done = Leg(
                 leg.began, leg.method, leg.target, leg.headers, body, status, headers,
                 tuple(sent.chunks), ended, upstream.clock(), "", notes,
@@ -209,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
         if ended != "clean":
             self.close_connection = True
 
-    def _answer(self, answer: Answer, sent: Sent) -> str:
+    def _scripted_response(self, answer: ScriptedResponse, sent: Sent) -> str:
         """Send a response; returns how it ended."""
         sent.silence(answer.delay)
         if answer.status:
@@ -222,6 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.ending == "clean":
             if answer.framing == "chunked":
                 self.wfile.write(b"0\r\n" + answer.trailers + b"\r\n")
+                self.before = TRAILERS * bool(answer.trailers)
             self.close_connection = self.close_connection or answer.framing == "close"
             return "clean"
         self.close_connection = True
@@ -229,13 +244,13 @@ class _Handler(BaseHTTPRequestHandler):
             sent.silence(STALL)
             return "closed"
         if answer.ending == "reset":
-            sent.settle()
+            sent.let_proxy_read()
             # With a linger time of 0, close() resets the connection.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
         return answer.ending
 
-    def _head(self, answer: Answer) -> None:
+    def _head(self, answer: ScriptedResponse) -> None:
         lines = [f"HTTP/{answer.version} {answer.status} {reason(answer.status)}"]
         lines += [f"{name}: {value}" for name, value in answer.headers]
         if answer.framing == "chunked":
@@ -251,14 +266,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _other(self, path: str) -> None:
         """A request that is no completion: a list of models, or 404."""
         if path.endswith("/models"):
-            self._send_all(json_answer(200, {"object": "list", "data": []}))
+            self._send_all(json_response(200, {"object": "list", "data": []}))
         elif self.command in ("GET", "HEAD") and path in ("", DEFAULT.base_path):
-            self._send_all(json_answer(200, {}))
+            self._send_all(json_response(200, {}))
         else:
             error = {"message": f"{self.command} {path} does not exist here", "code": "404", "type": "not_found"}
-            self._send_all(json_answer(404, {"error": error}))
+            self._send_all(json_response(404, {"error": error}))
 
-    def _send_all(self, answer: Answer) -> None:
+    def _send_all(self, answer: ScriptedResponse) -> None:
         with contextlib.suppress(OSError):
             self._head(answer)
             if self.command != "HEAD":

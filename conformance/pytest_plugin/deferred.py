@@ -79,8 +79,8 @@ def defer(report: pytest.TestReport, case: CaseRecord) -> None:
 
 
 def final_reports(deferred: pytest.TestReport, case: CaseRecord, text: str) -> Iterator[pytest.TestReport]:
-    """The reports of a case with its final verdict: of the call, and of the teardown, at which the JUnit plugin writes
-    a case."""
+    """The pytest reports of a case with its final verdict: one of the call, and one of the teardown, on which the JUnit
+    plugin writes the case."""
     call = copy.copy(deferred)
     call.when, call.duration = "call", 0.0  # Its time was counted when it was evaluated.
     set_outcome(call, case, text)

@@ -73,7 +73,9 @@ def _affected(rule: str, row: Requirement) -> Iterator[str]:
         of = "" if one.rule == rule else f" ({one.rule})"
         yield _filled(f"{_RESPONSES[one.streams]} with {' and '.join(map(repr, one.kinds))}{of} affects:")
         yield from (_filled(f"- {effect}; trial: {effect.trial}") for effect in one.effects)
-    if harmless := dict.fromkeys(kind for one in found if not one.effects for kind in one.kinds):
+    # A kind alone has no effect where only several kinds together have one: those are listed above.
+    with_effect = {kind for one in found if one.effects for kind in one.kinds}
+    if harmless := dict.fromkeys(kind for one in found for kind in one.kinds if kind not in with_effect):
         yield _filled(f"tested, without effect on any client: {'; '.join(map(repr, harmless))}")
     for need in needs():
         if need.finding and any(fnmatchcase(row.id, glob) for glob in need.rules):
@@ -119,5 +121,5 @@ def _cases(revision: str) -> list[Case]:
 
 def nearest(rule: str) -> str:
     """A suggestion for an unknown rule id, as the end of a sentence; empty if no id is similar."""
-    near = difflib.get_close_matches(rule, list(catalogue()), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(rule, list(catalogue()), n=1, cutoff=0.7)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -71,8 +71,9 @@ def wrapped(text: str, width: int) -> Iterator[str]:
     while columns(text) > width:
         head = _head(text, width)
         at = len(head) if text[len(head) : len(head) + 1] == " " else head.rfind(" ")
-        # A word longer than half a line is broken: a long value would leave lines half empty otherwise.
-        at = at if at > width // 2 else len(head)
+        # Only a word that fits no line is broken: an id or a path must stay copyable.
+        fits = at > 0 and columns(text[at + 1 :].partition(" ")[0]) <= width
+        at = at if fits or at > width // 2 else len(head)
         yield text[:at]
         text = text[at:].removeprefix(" ")
     yield text

@@ -16,6 +16,7 @@ from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import USER_AGENT
 from conformance.exchange.run_directory import RunDirectory
 from conformance.report.columns import VALUES, counted, fit, labelled, listed, with_label
+from conformance.results.plain_words import in_scenario
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Number of findings shown in full; the results file has all of them.
@@ -60,12 +61,12 @@ def recorded(folder: RunDirectory) -> Responses:
 def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: str) -> str:
     """The text of a case with findings, without the affected clients, which are those of its root cause. ``again`` is
     the command of the run; ``--only`` restricts it to the case."""
-    return "\n".join([*told(case, responses), *_next(case, responses, folder, again)])
+    return "\n".join([*case_lines(case, responses), *_next(case, responses, folder, again)])
 
 
 def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
     """The same without the parts from the recorded response, for a case that may be grouped under a root cause."""
-    return "\n".join([*told(case), *affects(case.requirement, case.breaks), *_next(case, None, folder, again)])
+    return "\n".join([*case_lines(case), *affects(case.requirement, case.breaks), *_next(case, None, folder, again)])
 
 
 def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
@@ -75,7 +76,9 @@ def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
         yield from labelled("affects", f"{names} (conformance explain {rule})")
 
 
-def told(case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file") -> Iterator[str]:
+def case_lines(
+    case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file"
+) -> Iterator[str]:
     """The lines about a result: rule, source, findings with their locations. ``others_in``: where the findings are that
     are not shown; empty if that is not known yet."""
     row = requirement(case.requirement)
@@ -102,7 +105,7 @@ def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
     known = responses(one) if responses and one.scenario else None
     sent = known.exchange.scenario if known else one.scenario
-    place = f"in {one.scenario}" + (f", sent as {sent}" if sent != one.scenario else "")
+    place = in_scenario(one.scenario) + (f", sent as {sent}" if sent != one.scenario else "")
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:
@@ -147,7 +150,10 @@ def _around(received: Received, index: int) -> Iterator[str]:
         return
     for event in events[max(0, index - 1) : index + 2]:
         mark = ">" if event.index == index else " "
-        more = {name: value for name, value in event.data.items() if name != "type"}
+        # What repeats the line is left out: of long data only the beginning fits.
+        said = {"type": event.data.get("type"), "sequence_number": event.index, "item_id": event.data.get("item_id")}
+        more = {name: value for name, value in event.data.items() if name not in said or value != said[name]}
+        more = dict(sorted(more.items(), key=lambda member: member[0].endswith("_index")))
         line = f"{event.index:>5} {event.frame.at:>6.0f} ms  {event.type} {json.dumps(more, ensure_ascii=False)}"
         yield fit(f"  {mark}{printable(line[:_WIDTH])}")
 

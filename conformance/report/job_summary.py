@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import groupby
 
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.judge.verdict import FAIL, PASS, WARNING
@@ -13,7 +14,7 @@ from conformance.report.failure import clipped, show
 from conformance.report.summary import affected_clients, latency, quoted
 from conformance.results import score
 from conformance.results.causes import Cause, causes
-from conformance.results.levels import level_results
+from conformance.results.levels import FAILS, PASSES, UNKNOWN, LevelResult, level_results
 from conformance.results.results_file import Results
 from conformance.results.unsupported import unsupported_features
 
@@ -45,10 +46,10 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         undecided = f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else ""
         share = "mostly unknown" if one.mostly_inconclusive else one.percent
         rules = f"{one.rules_passed} of {one.rules}"
-        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {rules} |"
+        yield f"| {one.level} | {one.passed:,} of {one.evaluated:,}{undecided} | {share} | {rules} |"
     yield ""
     if levels := level_results(head, results.cases, results.end):
-        yield f"Levels: {markdown.cell('; '.join(one.says for one in levels))}."
+        yield f"Levels: {markdown.cell('; '.join(_alike(levels)))}."
         yield ""
     yield f"Affects {affected_clients(results.cases)}."
     yield from (f"- {markdown.cell(one)}" for one in score.allowed_deviations(results.cases))
@@ -83,6 +84,14 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield from ((f"- {one}") for one in latency(end))
 
 
+def _alike(levels: Sequence[LevelResult]) -> Iterator[str]:
+    """The results of the levels, those with the same one in a single phrase."""
+    for (state, why), alike in groupby(levels, lambda one: (one.state, one.why)):
+        names = [one.name for one in alike]
+        state = state if len(names) == 1 or state == UNKNOWN else {PASSES: "pass", FAILS: "fail"}[state]
+        yield f"{', '.join(names)} {state}" + (f" ({why})" if why else "")
+
+
 def _cause(cause: Cause, again: str) -> Iterator[str]:
     first = cause.cases[0]
     yield ""
@@ -96,8 +105,9 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         pass  # A rule of another version of the suite.
     for one in first.findings[:1]:
         place = f"event {one.event}" if one.event is not None else ""
-        where = ", ".join(part for part in (place, f"at {one.pointer}" if one.pointer else "") if part)
-        yield f"- found {code(show(one.message, 300))}{' in ' + code(show(where, 200)) if where else ''}"
+        pointer = f"at {code(show(one.pointer, 200))}" if one.pointer else ""
+        where = ", ".join(part for part in (code(one.scenario) if one.scenario else "", place, pointer) if part)
+        yield f"- found {code(show(one.message, 300))}{f' in {where}' if where else ''}"
         for name, value in one.compared.items():
             yield f"- {VALUES[name]} {code(clipped(value, 200))}"
     if why := first.why:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from conformance.contract.rules import CLIENTS
@@ -154,10 +155,12 @@ _WORDS = ((FAIL, "fail"), (ERROR, "error"), (WARNING, "warn"))
 def markdown(found: Matrix, notes: Sequence[str] = ()) -> str:
     """The Markdown: ``notes``, runs, areas, first root causes, excluded features, and rules that a target violates."""
     lines = [line for note in notes for line in (cell(note), "")]
-    lines += [*_grid_lines(_FACTS, found.runs), "", *_table("area", found.heads, found.areas), ""]
+    lines += [*_grid_lines(*_known_facts(found)), "", *_table("area", found.heads, found.areas), ""]
     for title, entries in _lists(found):
         lines += [f"{title}:", ""]
-        lines += [f"- **{cell(head)}**: {cell(text)}" for head, text in entries]
+        for head, of_target in groupby(entries, lambda one: one[0]):
+            lines += [f"- **{cell(head)}**"]
+            lines += [f"  - {f'{area}: ' if area else ''}{cell(text)}" for _, area, text in of_target]
         lines += [""]
     if found.rules:
         lines += ["Rules that a target violates:", "", *_table("rule", found.heads, found.rules), ""]
@@ -165,13 +168,20 @@ def markdown(found: Matrix, notes: Sequence[str] = ()) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _lists(found: Matrix) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """The lists, each with a title and entries of a target: the failed areas, and the excluded features."""
+def _lists(found: Matrix) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """The lists, each with a title and entries (target, area or nothing, text): the failed areas, and the excluded
+    features."""
     pairs = list(zip(found.heads, found.why, strict=True))
-    if why := [(f"{head}, {area}", text) for head, areas in pairs for area, text in areas.items()]:
+    if why := [(head, area, text) for head, areas in pairs for area, text in areas.items()]:
         yield "The first root cause in each failed area", why
-    if left := [(head, text) for head, excluded in zip(found.heads, found.left, strict=True) for text in excluded]:
+    if left := [(head, "", text) for head, excluded in zip(found.heads, found.left, strict=True) for text in excluded]:
         yield "Excluded by a profile", left
+
+
+def _known_facts(found: Matrix) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The heads and rows of the first table. Runs over captured traffic, or over a proxy, have no column of levels."""
+    known = [at for at, head in enumerate(_FACTS) if head != "levels passed" or any(row[at] for row in found.runs)]
+    return tuple(_FACTS[at] for at in known), [tuple(row[at] for at in known) for row in found.runs]
 
 
 _SIGNS = {"bad": "❌ ", "shaky": "⚠️ ", "good": "✅ ", "none": ""}
@@ -197,17 +207,24 @@ def page(found: Matrix, notes: Sequence[str] = (), file: Path | None = None) -> 
         for head in found.interrupted
     ]
     links = [simple.report_link(path, file) if file else "" for path in found.files]
-    heads = (*_FACTS, "report") if any(links) else _FACTS
-    facts = (
-        [*map(simple.text, row), *([link] if any(links) else [])] for row, link in zip(found.runs, links, strict=True)
-    )
-    body += [simple.table("Runs", heads, facts), simple.section("By area"), _grid("area", found.heads, found.areas)]
+    names, runs = _known_facts(found)
+    heads = (*names, "report") if any(links) else names
+    facts = [[*map(simple.text, row), *([link] if any(links) else [])] for row, link in zip(runs, links, strict=True)]
+    short = [["" if head == _FACTS[-1] else "short" for head in heads[1:]]] * len(facts)
+    body += [simple.table("Runs", heads, facts, short)]
+    body += [simple.section("By area"), _grid("area", found.heads, found.areas)]
     for title, entries in _lists(found):
-        items = (f"<li><strong>{simple.text(head)}</strong>: {simple.text(text)}</li>\n" for head, text in entries)
-        body += [simple.section(title), f"<ul>\n{''.join(items)}</ul>\n"]
+        body += [simple.section(title)]
+        for head, of_target in groupby(entries, lambda one: one[0]):
+            items = (f"<li>{_item(area, text)}</li>\n" for _, area, text in of_target)
+            body += [f"<h3>{simple.text(head)}</h3>\n<ul>\n{''.join(items)}</ul>\n"]
     if found.rules:
         body += [simple.section("Rules that a target violates"), _grid("rule", found.heads, found.rules)]
     return simple.page("Conformance by target", "".join(body))
+
+
+def _item(area: str, text: str) -> str:
+    return f"<strong>{simple.text(area)}</strong>: {simple.text(text)}" if area else simple.text(text)
 
 
 def _grid(corner: str, heads: Sequence[str], rows: Mapping[str, Sequence[Counts]]) -> str:

@@ -10,6 +10,7 @@ from conformance.judge.verdict import EXPECTED, FAIL, WARNING
 from conformance.report.failure import printable
 from conformance.report.sources import link
 from conformance.results.causes import Cause, causes
+from conformance.results.plain_words import in_scenario
 from conformance.results.results_file import ERROR, Results
 
 _LEVELS = {FAIL: "error", ERROR: "error", WARNING: "warning", EXPECTED: "note"}
@@ -57,7 +58,9 @@ def _rule(rule: str) -> dict[str, Any]:
 def _result(cause: Cause, index: int, again: str) -> dict[str, Any]:
     first = cause.cases[0]
     finding = first.findings[0] if first.findings else None
-    place = f" (in {finding.scenario}{f', at {finding.pointer}' if finding.pointer else ''})" if finding else ""
+    place = (
+        f" ({in_scenario(finding.scenario)}{f', at {finding.pointer}' if finding.pointer else ''})" if finding else ""
+    )
     repeat = f"{again} --only '{first.id}'"
     exchange = finding.exchange if finding and finding.exchange else ""
     location = {"physicalLocation": {"artifactLocation": {"uri": f"exchanges/{exchange}.json"}}}

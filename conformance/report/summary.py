@@ -54,7 +54,8 @@ def beside(cause: Cause) -> Iterator[str]:
         known |= {without_numbers(one.message) for one in line.findings}
         yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
-        yield from labelled("also in", f"{counted(len(same), 'further scenario')}: {listed(same, _MAX_NAMES)}")
+        noun = "further exchange" if " " in same[0] else "further scenario"  # As in plain_words.in_scenario.
+        yield from labelled("also in", f"{counted(len(same), noun)}: {listed(same, _MAX_NAMES)}")
     if cause.consequences:
         rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
         shown = listed(rules, _MAX_NAMES)
@@ -113,17 +114,15 @@ def levels(run: Results) -> Iterator[str]:
     if found:
         yield f"  levels  {', '.join(passed) or 'none'} passed"
     if others:
-        yield fit(f"          {show(others[0].says, 200)}")
+        yield from ("          " + line for line in wrapped(show(others[0].says, 200), 70))
 
 
 def totals(end: RunEnd) -> str:
     """The requests, tokens and seconds of the run."""
     requests, tokens = end.requests, end.tokens
     sent = f" ({end.attempts:,} attempts)" if end.attempts > requests else ""
-    return (
-        f"{counted(requests, 'request')}{sent}, {tokens.input:,} input tokens, "
-        f"{tokens.output:,} output tokens{f' ({end.cost})' if end.cost else ''}, {end.seconds:.1f} s"
-    )
+    used = f", {tokens.input:,} input tokens, {tokens.output:,} output tokens" if tokens.input or tokens.output else ""
+    return f"{counted(requests, 'request')}{sent}{used}{f' ({end.cost})' if end.cost else ''}, {end.seconds:.1f} s"
 
 
 def latency(end: RunEnd) -> Iterator[str]:

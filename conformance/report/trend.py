@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report.columns import counted
@@ -16,7 +17,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 #: What the characters of :func:`text` mean.
 LEGEND = (
     f"One character a nightly run, oldest first. Of a target: passed cases ({_BARS[-1]} 100 %).\n"
-    "Of a rule: a bar for the cases that failed, · all passed, ~ flaky."
+    "Of a rule: a bar for the cases that failed, · all passed, ~ flaky. The numbers are those of the last run."
 )
 
 #: The state of one rule in one nightly run.
@@ -57,7 +58,7 @@ def text(found: Trend) -> Iterator[str]:
 
 
 def _outcome(night: NightlyRun) -> str:
-    share = "no case evaluated" if night.pass_rate is None else f"{night.pass_rate:.1%} passed"
+    share = "no case evaluated" if night.pass_rate is None else f"{night.pass_rate:.1%}".replace("%", " %") + " passed"
     return f"{share}, {night.counts.get(FAIL, 0)} failed, exit {night.exit}"
 
 
@@ -100,8 +101,8 @@ _LEFT, _ABOVE, _HIGH, _BELOW = 52, 8, 90, 22
 _DATE = 110
 
 
-def page(trends: Sequence[Trend]) -> str:
-    """The trends as one HTML file."""
+def page(trends: Sequence[Trend], reports: Mapping[tuple[str, str], str] = MappingProxyType({})) -> str:
+    """The trends as one HTML file. ``reports`` are links to the reports of runs, by target and time of the run."""
     key = (("good", "all cases passed"), ("flaky", "a case was flaky"), ("bad", "a case failed"),
            ("none", "not evaluated"))  # fmt: skip
     squares = "".join(
@@ -110,17 +111,23 @@ def page(trends: Sequence[Trend]) -> str:
         for state, says in key
     )
     legend = f'<p class="key aside">One square a nightly run, oldest first: {squares}</p>\n'
-    return simple.page("Conformance by nightly run", legend + "".join(map(_target, trends)))
+    return simple.page("Conformance by nightly run", legend + "".join(_target(one, reports) for one in trends))
 
 
-def _target(found: Trend) -> str:
+def _target(found: Trend, reports: Mapping[tuple[str, str], str]) -> str:
     rows = (
         [simple.code(rule), _strip(found.nights, by_run), _words(by_run[-1])] for rule, by_run in found.rules.items()
     )
     says = f"{counted(len(found.nights), 'nightly run')}, {_span(found.nights)}; last run: {_outcome(found.nights[-1])}"
     listed = simple.table(f"Rules of {found.target}", ("rule", "nightly runs", "last run"), rows) if found.rules else ""
     chart = simple.scrolling(f"Chart of {found.target}", _chart(found.nights))
-    return f"{simple.section(found.target)}{simple.note(says)}{chart}{listed}"
+    runs = [
+        [simple.text(night.started_at.replace("T", " ")[:16]), simple.text(_outcome(night)), link]
+        for night in reversed(found.nights)
+        if (link := reports.get((found.target, night.started_at)))
+    ]
+    linked = simple.table(f"Reports of {found.target}", ("run at", "result", "report"), runs) if runs else ""
+    return f"{simple.section(found.target)}{simple.note(says)}{chart}{listed}{linked}"
 
 
 def _chart(nights: Sequence[NightlyRun]) -> str:

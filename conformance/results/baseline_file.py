@@ -41,7 +41,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"baseline {path} cannot be read: {error}") from None
+        raise Misconfigured(f"baseline {path} cannot be read: {getattr(error, 'strerror', '') or error}") from None
 
 
 def parse(text: str, file: str, needs_reason: bool = True) -> list[Entry]:

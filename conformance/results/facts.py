@@ -104,7 +104,7 @@ def facts_of(path: Path) -> list[Fact]:
             keys = folder.recorded()
             return facts(one for key in keys if (one := folder.read(key)))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"run folder {path} cannot be read: {error}") from None
+            raise ValueError(f"run folder {path} cannot be read: {getattr(error, 'strerror', '') or error}") from None
     return facts(read_bundle(path))
 
 

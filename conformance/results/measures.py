@@ -67,7 +67,7 @@ def measure(exchanges: Iterable[Exchange]) -> Measures:
             if count >= _MIN_TOKENS:
                 tokens.append((last - first) / count)
         if len(names) < MAX_NAMES:
-            names |= set(map(strip_generated_ids, _seen_names(received)))
+            names |= set(map(strip_generated_ids, _names_in(received)))
     return Measures(_quantile(first_bytes, 0.5), _quantile(first_bytes, 0.95), _quantile(tokens, 0.5), frozenset(names))
 
 
@@ -76,7 +76,7 @@ def _quantile(values: list[float], share: float) -> float | None:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 
-def _seen_names(received: Received) -> Iterator[str]:
+def _names_in(received: Received) -> Iterator[str]:
     try:
         if received.exchange.ok and received.looks_like_stream:
             for event in received.events:
@@ -84,7 +84,7 @@ def _seen_names(received: Received) -> Iterator[str]:
                 for path in _members(event.data):
                     yield f"{event.type} {path}"
         else:
-            kind = "answer" if received.exchange.ok else "error"
+            kind = "response" if received.exchange.ok else "error"
             for path in _members(received.json):
                 yield f"{kind} {path}"
     except CannotEvaluate:

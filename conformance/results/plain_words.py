@@ -101,7 +101,7 @@ _KINDS = (
 #: Other defects under one rule that are shown.
 _OTHERS = 2
 
-_ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
+_RECEIVED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
 
 def in_words(cause: Cause) -> str:
@@ -135,7 +135,7 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
         other = _status(one)
         if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown and not of_many)):
             words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
-            return f"; also HTTP {other[0]}{words} (in {one.findings[0].scenario or one.scenario})"
+            return f"; also HTTP {other[0]}{words} ({in_scenario(one.findings[0].scenario or one.scenario)})"
     special = dict.fromkeys(filter(None, (_special(one.requirement, one.scenario) for one in (first, *others))))
     return f"; also {', '.join(list(special)[1:])}" if len(special) > 1 else ""
 
@@ -150,7 +150,7 @@ def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
             message = " ".join(one.message.split())
             groups = next(match.groups() for pattern in _KINDS if (match := pattern.match(message)))
             words = groups[0] if len(groups) == 1 else message
-            found += f"; also {shortened(words, _MESSAGE)} (in {one.findings[0].scenario or one.scenario})"
+            found += f"; also {shortened(words, _MESSAGE)} ({in_scenario(one.findings[0].scenario or one.scenario)})"
     return found
 
 
@@ -174,25 +174,33 @@ def refused_in_words(first: CaseRecord) -> str:
     if not trait or not status or (" and " not in trait and says(words.partition(":")[0], trait)):
         return words
     does = "is refused with" if status[1] < "500" else "ends in"
-    return f"a request with {trait} {does} {status[1]}{_told(status[2])}"
+    return f"a request with {trait} {does} {status[1]}{_server_words(status[2])}"
 
 
 def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     message = _with_other_members(first) or " ".join(finding.message.split())
     if many_alike := _OF_MANY.match(message):
-        return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} (in {finding.scenario})"
-    answered = _ANSWERED.match(message)
+        return (
+            f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_server_words(many_alike[3])} ({in_scenario(finding.scenario)})"
+        )
+    answered = _RECEIVED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
-        return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
+        return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_server_words(answered[2])}"
     if not subject or not answered:
-        place = f" (in {finding.scenario})" if finding.scenario else ""
+        place = f" ({in_scenario(finding.scenario)})" if finding.scenario else ""
         return f"{_ABOUT.get(first.requirement, '')}{shortened(message, _MESSAGE)}{place}"
     if _INTEGER.match(subject) and _FRACTION.search(answered[2] or ""):
         subject += ", as an integer,"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
-    return f"{subject} {does}{_told(answered[2])}"
+    return f"{subject} {does}{_server_words(answered[2])}"
+
+
+def in_scenario(name: str) -> str:
+    """The place of a finding, in words: names such as ``text`` and ``cut`` are ordinary words. A captured exchange is
+    named as one."""
+    return f"in {name}" if " " in name else f"in scenario {name}"
 
 
 def _with_other_members(line: CaseRecord) -> str:
@@ -208,11 +216,15 @@ def _with_other_members(line: CaseRecord) -> str:
 
 def _sent(scenario: str) -> str:
     """What was sent: a scenario, what is special about it, or the recorded request of a real client."""
-    kind, _, client = scenario.partition(".")
-    return f"the request of the client {client}" if kind == "client" else _SPECIAL.get(scenario, scenario)
+    kind, _, name = scenario.partition(".")
+    if kind == "client":
+        return f"the request of the client {name}"
+    if kind == "undocumented" and name.removesuffix(".stream").isidentifier():
+        return f"a request with the undocumented parameter {name.removesuffix('.stream')}"
+    return _SPECIAL.get(scenario, scenario if "=" in scenario else f"scenario {scenario}")
 
 
-def _told(words: str | None) -> str:
+def _server_words(words: str | None) -> str:
     """A server's message, as the end of a sentence."""
     return f": {shortened(words, _MESSAGE)}" if words else ""
 
@@ -242,14 +254,19 @@ def _special(rule: str, scenario: str) -> str:
 def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:
     """A line a cause, numbered in the order of the report: its words, its cases, and how many follow from it."""
     found = [one for one in causes(lines) if one.verdict in (FAIL, WARNING)]
-    not_evaluated = Counter(line.cause for line in lines if line.verdict == INCONCLUSIVE and line.cause)
-    for number, cause in enumerate(found, 1):
-        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.consequences))
-        counts = [many(len(cause.cases), "case")]
-        counts += [many(len(cause.consequences), "consequence")] * bool(cause.consequences)
-        counts += [f"{lost:,} not evaluated"] * bool(lost)
+    for number, (cause, numbers) in enumerate(zip(found, case_numbers(found, lines), strict=True), 1):
         mark = "" if cause.verdict == FAIL else "warning: "
-        yield f"{number}  {mark}{in_words(cause)} ({', '.join(counts)})"
+        yield f"{number}  {mark}{in_words(cause)} ({', '.join(numbers)})"
+
+
+def case_numbers(found: Sequence[Cause], lines: Sequence[CaseRecord]) -> Iterator[list[str]]:
+    """For each cause the numbers of its cases, of their consequences, and of cases not evaluated because of them."""
+    not_evaluated = Counter(line.cause for line in lines if line.verdict == INCONCLUSIVE and line.cause)
+    for cause in found:
+        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.consequences))
+        numbers = [many(len(cause.cases), "case")]
+        numbers += [many(len(cause.consequences), "consequence")] * bool(cause.consequences)
+        yield [*numbers, *([f"{lost:,} not evaluated"] * bool(lost))]
 
 
 def not_evaluated(lines: Sequence[CaseRecord]) -> str:

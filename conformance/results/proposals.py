@@ -30,11 +30,11 @@ class Proposal:
 
 def proposals(lines: Sequence[CaseRecord]) -> list[Proposal]:
     """What a profile may exclude, by the case lines of a run."""
-    seen = _Seen(lines)
+    seen = _RuleVerdicts(lines)
     return [Proposal(lacks, reason) for lacks, reason in _proposed(seen)]
 
 
-def _proposed(seen: _Seen) -> Iterator[tuple[str, str]]:
+def _proposed(seen: _RuleVerdicts) -> Iterator[tuple[str, str]]:
     key, bearer = "auth.api-key-header-accepted", "auth.bearer-accepted"
     for refused, works, lacks in ((key, bearer, "api-key"), (bearer, key, "bearer")):
         if seen.denied(refused) and works in seen.passed - seen.failed.keys():
@@ -66,7 +66,7 @@ _REFUSED = {
 }
 
 
-class _Seen:
+class _RuleVerdicts:
     """The rules of a run by verdict."""
 
     def __init__(self, lines: Sequence[CaseRecord]) -> None:

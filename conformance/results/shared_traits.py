@@ -85,15 +85,15 @@ def _with_trait(case: CaseRecord, of: Mapping[str, _Sent], served: Sequence[_Sen
         return case
     refused = [one for one in of.values() if one.exchange.status == sent.exchange.status]
     refused = [one for one in refused if _words(one.exchange) == words]
-    found = shared(refused, served, _told(sent.exchange))
+    found = shared(refused, served, _server_message(sent.exchange))
     return replace(case, findings=(replace(first, trait=found), *others)) if found else case
 
 
 def _words(exchange: Exchange) -> str:
-    return without_numbers(_told(exchange))
+    return without_numbers(_server_message(exchange))
 
 
-def _told(exchange: Exchange) -> str:
+def _server_message(exchange: Exchange) -> str:
     """The server's message, with ``param``, which may be the reason."""
     return error_detail(Received(exchange, exchange.scenario))
 

@@ -18,7 +18,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
     keys, schemes = [way for way in (contract.key_way,) if way], [way for way in (contract.scheme_way,) if way]
     return [
         *(one for way in keys for one in _key_in_its_header(way, contract)),
-        *(one for way in schemes for one in _plain_and_streaming(_behind_scheme(way))),
+        *(one for way in schemes for one in _plain_and_streaming(_with_scheme(way))),
         *(_in_capitals(way) for way in keys),
         *(one for way in schemes for one in _in_lower_case(way)),
         *_refused(contract),
@@ -32,7 +32,8 @@ def scenarios(contract: Contract) -> list[Scenario]:
 
 
 def _key_in_its_header(way: Way, contract: Contract) -> list[Scenario]:
-    """The key alone; where that is the usual way, the base request shows the same if it is served so."""
+    """Requests with the key in this header only. The requests of ``text`` already show it for the header that the
+    contract uses by default: those here are then sent only if ``text`` is not served."""
     found = both(_key_alone(way))
     if way != contract.way:
         return found
@@ -51,7 +52,7 @@ def _key_alone(way: Way) -> Scenario:
     )
 
 
-def _behind_scheme(way: Way) -> Scenario:
+def _with_scheme(way: Way) -> Scenario:
     return Scenario(
         f"auth.{way.name}",
         f"{way.shown} alone",
@@ -78,7 +79,7 @@ def _in_capitals(way: Way) -> Scenario:
 
 
 def _in_lower_case(way: Way) -> list[Scenario]:
-    one = replace(_behind_scheme(way), tags=_ACCEPTED)
+    one = replace(_with_scheme(way), tags=_ACCEPTED)
     header, scheme = way.header.lower(), way.scheme.lower()
     return [
         replace(

@@ -6,7 +6,7 @@ refuse nearly every request, each for a reason that is not its own. So the first
 forms if it is refused, until one is served: each form is a sample of that scenario. The served sample is the evidence:
 :func:`form_of` reads the form from its recorded request, and :func:`adapted` gives every later request that form.
 
-A scenario that is about a part of the base itself (:func:`asks_about`) keeps that part; so each refused part is
+A scenario that is about a part of the base itself (:func:`parts_about`) keeps that part; so each refused part is
 reported by its own rule.
 """
 
@@ -143,7 +143,7 @@ def evaluated(samples: Sequence[Exchange]) -> Sequence[Exchange]:
 # -- the other requests ------------------------------------------------------------------------------------------------
 
 
-def asks_about(scenario: Scenario, contract: Contract) -> frozenset[str]:
+def parts_about(scenario: Scenario, contract: Contract) -> frozenset[str]:
     """The parts of the base that a scenario is about, and so keeps: names of :data:`PARTS`, or :data:`AUTH`."""
     body, about = scenario.body, scenario.about
     found = {AUTH} if any(tag.startswith("auth-") for tag in scenario.tags) else set()
@@ -162,7 +162,7 @@ def adapted(
 ) -> Body:
     """The body in the form that the target serves. ``lacks_reasoning``: by its profile it takes no ``reasoning``;
     ``effort_refused``: it does not take the effort of this scenario."""
-    without = form.without - asks_about(scenario, contract)
+    without = form.without - parts_about(scenario, contract)
     changed: dict[str, Any] = dict(body)
     effort = mapping(body.get("reasoning")).get("effort")
     left_out = lacks_reasoning or effort_refused or (EFFORT in without and effort == contract.effort.off)
@@ -176,12 +176,12 @@ def adapted(
         changed.pop("max_output_tokens", None)
     if STRING in without and isinstance(body.get("input"), str):
         changed["input"] = [{"role": "user", "content": body["input"]}]
-    if form.stream is not None and form.stream != scenario.streaming and not _asks_about_stream(scenario):
+    if form.stream is not None and form.stream != scenario.streaming and not _is_about_stream(scenario):
         changed["stream"] = form.stream
     return changed
 
 
-def _asks_about_stream(scenario: Scenario) -> bool:
+def _is_about_stream(scenario: Scenario) -> bool:
     """Whether a scenario is about ``stream``, or is to be sent as a client sends it: agents only stream."""
     is_of_client = "captured" in scenario.tags or scenario.factors.get("headers") == "agent"
     return scenario.name in BASES or scenario.about.get("parameter") == "stream" or is_of_client
@@ -190,7 +190,7 @@ def _asks_about_stream(scenario: Scenario) -> bool:
 def _raise_cap(scenario: Scenario, body: dict[str, Any], contract: Contract) -> None:
     """Leave room for the reasoning that cannot be turned off, unless the cap is what the scenario is about."""
     cap = body.get("max_output_tokens")
-    if CAP not in asks_about(scenario, contract) and isinstance(cap, int) and 1 < cap < contract.caps.thinking:
+    if CAP not in parts_about(scenario, contract) and isinstance(cap, int) and 1 < cap < contract.caps.thinking:
         body["max_output_tokens"] = contract.caps.thinking
 
 
@@ -199,10 +199,10 @@ def auth_of(scenario: Scenario, form: Form, contract: Contract) -> str:
     usual = contract.way.name
     if "auth-first" in scenario.tags:  # A wrong key in either header: it tests what else the server reads.
         return scenario.auth.replace(usual, form.auth)
-    return form.auth if scenario.auth == usual and AUTH not in asks_about(scenario, contract) else scenario.auth
+    return form.auth if scenario.auth == usual and AUTH not in parts_about(scenario, contract) else scenario.auth
 
 
 def speaks_for(scenario: Scenario, whole: Exchange, contract: Contract) -> bool:
     """Whether a served request contains what a scenario within it is about, however it was adapted."""
-    asked, form = asks_about(scenario, contract), form_sent(whole, Form(contract.way.name), contract)
+    asked, form = parts_about(scenario, contract), form_sent(whole, Form(contract.way.name), contract)
     return not (asked & form.without) and not (AUTH in asked and form.auth != scenario.auth)

@@ -158,13 +158,13 @@ def covered_by(rows: Sequence[Scenario], scenario: Scenario) -> str | None:
     if levels is None and not (own and "accepted" in scenario.tags):
         return None
     for row in rows:
-        fits = levels.items() <= row.factors.items() if levels else _holds(row.body, own)
+        fits = levels.items() <= row.factors.items() if levels else _contains(row.body, own)
         if fits and row.streaming == scenario.streaming and "effort" not in row.factors:
             return row.name
     return None
 
 
-def _holds(body: Body, members: Body) -> bool:
+def _contains(body: Body, members: Body) -> bool:
     return all(
         name in body and type(body[name]) is type(value) and body[name] == value for name, value in members.items()
     )

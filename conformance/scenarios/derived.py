@@ -130,7 +130,9 @@ def _ordinary(parameter: Parameter) -> Iterator[Any]:
         yield schema["minimum"]
         yield schema["maximum"]
     elif parameter.types == ["boolean"]:
-        yield schema["default"]
+        yield False
+        if parameter.name != "stream":  # Half of the scenarios send stream: true.
+            yield True
     elif parameter.types == ["string"] and parameter.name != "model":
         yield "Be brief."
 

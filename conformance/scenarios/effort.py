@@ -53,12 +53,12 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         QUESTION,
         tags=frozenset({"core", "effort-default"}),
     )
-    return [*_behind_none(found, schemas.contract.effort.off), default]
+    return [*_after_no_reasoning(found, schemas.contract.effort.off), default]
 
 
-def _behind_none(found: list[Scenario], off: str) -> Iterator[Scenario]:
-    """The scenarios; the first effort that reasons is sent streaming, the second one plain on the connection of a
-    request without reasoning of the other kind, which neither must show."""
+def _after_no_reasoning(found: list[Scenario], off: str) -> Iterator[Scenario]:
+    """The scenarios, of which two follow a request without reasoning on its connection, one streaming and one plain:
+    the reasoning of neither may depend on the request before it."""
     reasoning = [one for one in found if "thinking" in one.tags]
     behind = {
         after: next((one for one in reasoning[place:] if one.streaming == streams), None)

@@ -20,7 +20,7 @@ from conformance.scenarios.explore import EXPLORED
 from conformance.scenarios.scenario import TOGETHER, Body, Scenario, encode, schema_violation
 
 #: The attempts of a request that must be served, and of one that must be refused, for which a 5xx is a finding.
-_ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
+_SERVED_ATTEMPTS, _REFUSED_ATTEMPTS = len(BACK_OFF) + 1, len(BACK_OFF)
 
 #: The header of a scenario whose body is compressed.
 _GZIP = ("Content-Encoding", "gzip")
@@ -55,7 +55,8 @@ def _most(scenario: Scenario, body: Body, uncapped: int) -> int:
 
 
 def uncapped(scenario: Scenario, body: Body | None = None) -> bool:
-    """Whether it may be served though it sets no limit that a server can use; ``body`` is what is sent in fact."""
+    """Whether a request may be served without a valid max_output_tokens. ``body`` is the body that is sent, by default
+    that of the scenario."""
     most = _most(scenario, scenario.body if body is None else body, 1)
     return scenario.method == "POST" and scenario.expect != "refusal" and not scenario.searches and most < 1
 
@@ -129,7 +130,7 @@ class Plan:
             )
             if encoded is None or covered:
                 return None
-            tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
+            tries = _SERVED_ATTEMPTS if scenario.expect == "answer" else _REFUSED_ATTEMPTS
             tries = 1 if levels is not None else tries  # The combination failed at every attempt.
             sent = body or {}
             return OutgoingRequest(
@@ -177,7 +178,7 @@ class Plan:
             most = self.uncapped if uncapped(found, body) else _most(found, body, self.uncapped)
             auth = base.auth_of(found, form, self.contract)
             encoded = encode(body, self._target.model)
-            return OutgoingRequest(key, scenario.name, len(samples), "POST", encoded, auth, (), _ANSWER_TRIES, most)
+            return OutgoingRequest(key, scenario.name, len(samples), "POST", encoded, auth, (), _SERVED_ATTEMPTS, most)
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
             if self._search is None or samples[-1].ended == "not-sent":

@@ -125,7 +125,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         "tools.output-parts",
         "the call as a client writes it, its output as parts, both repeated; no tool declared",
-        _twice(_returned(_as_parts, _written)),
+        _second_round(_returned(_as_parts, _written)),
     )
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
     found.append(
@@ -230,7 +230,7 @@ def _returned(
     return follow
 
 
-def _twice(first: Callable[[Body, Received], Body | None]) -> Callable[[Body, Received], Body | None]:
+def _second_round(first: Callable[[Body, Received], Body | None]) -> Callable[[Body, Received], Body | None]:
     """A second round of the same calls and outputs, as in an agent loop."""
 
     def follow(body: Body, received: Received) -> Body | None:

@@ -23,7 +23,7 @@ from conformance.exchange.redaction import Secret
 from conformance.judge.applicability import Unavailable
 from conformance.judge.verdict import Check, Group
 from conformance.judge.verdict import cases as cases_of
-from conformance.report.failure import told
+from conformance.report.failure import case_lines
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
@@ -59,7 +59,7 @@ class Evaluation:
         without a finding."""
         if case.id in self.traces or not case.findings:
             return self.traces.get(case.id, "")
-        text = "\n".join(told(case, self._response, others_in=""))
+        text = "\n".join(case_lines(case, self._response, others_in=""))
         return str(redact_value(self.secrets, text))
 
     def _response(self, finding: FindingRecord) -> Received | None:

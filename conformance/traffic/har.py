@@ -60,7 +60,7 @@ class Har:
 
 def read_har(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har:
     """Read a HAR file; ``named``: further headers with a key; ``prefix`` precedes the label of each exchange.
-    :class:`Misconfigured` if it is not a HAR file."""
+    Raises :class:`conformance.Misconfigured` if it is not a HAR file."""
     return read_entries(HarEntries(path), path.parent, named, lambda place: f"{prefix}entry {place}")
 
 
@@ -188,12 +188,12 @@ def _exchange(
             scrubbed_request(asked, secrets, named), sent,
         ),
         status=status, headers=kept, chunks=chunks, ended=ended,
-        detail=scrubbed(_said(mapping(entry.get("response")), status), secrets),
+        detail=scrubbed(_failure_text(mapping(entry.get("response")), status), secrets),
         sent_at=sent_at, elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(asked, named)),
     )  # fmt: skip
 
 
-def _said(response: dict[str, Any], status: int | None) -> str:
+def _failure_text(response: dict[str, Any], status: int | None) -> str:
     """Why a response ended early or was not received, in the writer's words."""
     words = text(response.get("_error")) or text(response.get("_failureText"))
     if words or status:

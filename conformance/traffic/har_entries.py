@@ -30,7 +30,8 @@ class _Unusual(Exception):
 
 
 class HarEntries:
-    """The entries of a HAR file, which can be iterated over several times. :class:`Misconfigured` if it is none."""
+    """The entries of a HAR file, which can be iterated over several times. Raises :class:`conformance.Misconfigured` if
+    the file is no HAR file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

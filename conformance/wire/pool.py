@@ -91,7 +91,7 @@ class Pool:
         self._folder = folder
         self._sender = sender
         self._slots = concurrency
-        self._settled: dict[str, tuple[Exchange, ...] | tuple[str, ...]] = {}
+        self._completed: dict[str, tuple[Exchange, ...] | tuple[str, ...]] = {}
         # Those that are sent together wait for free slots: all are free before the others are sent.
         first = {key for planned in self._together for key in (planned.key, *planned.after)}
         self._todo = sorted(self._asks, key=lambda key: key not in first)
@@ -143,7 +143,7 @@ class Pool:
         """
         if self._broken:
             raise self._broken
-        settled = self._settled.get(key)
+        settled = self._completed.get(key)
         if settled is None:
             planned: PlannedRequest | None = self._asks[key]
             samples: list[Exchange] = []
@@ -155,13 +155,13 @@ class Pool:
             small = sum(one.estimated_bytes for one in samples) <= _SMALL
             for one in samples:
                 one.discard_decoded()
-            self._settle(key, tuple(samples) if small else tuple(keys))
+            self._complete(key, tuple(samples) if small else tuple(keys))
             return tuple(samples)
         return tuple(self._again(one) if isinstance(one, str) else one for one in settled)
 
-    def is_settled(self, key: str) -> bool:
+    def has_result(self, key: str) -> bool:
         """Whether the samples of a key are known, so that :meth:`get_or_send` does not wait."""
-        return key in self._settled
+        return key in self._completed
 
     def wait_for_arrival(self, known: int) -> bool:
         """Wait until more than ``known`` keys have arrived; False if they have not and no further request is sent
@@ -170,10 +170,10 @@ class Pool:
             self._changed.wait_for(lambda: len(self.arrived) > known or not self._working)
             return len(self.arrived) > known
 
-    def _settle(self, key: str, samples: tuple[Exchange, ...] | tuple[str, ...]) -> None:
+    def _complete(self, key: str, samples: tuple[Exchange, ...] | tuple[str, ...]) -> None:
         with self._changed:
-            if key not in self._settled:
-                self._settled[key] = samples
+            if key not in self._completed:
+                self._completed[key] = samples
                 self.arrived.append(key)
                 self._changed.notify_all()
 
@@ -288,7 +288,7 @@ class Pool:
         response delays only the requests that need it. None if there is nothing more to send."""
         with self._changed:
             while self._todo and not self._stop:
-                ready = (key for key in self._todo if all(map(self.is_settled, self._asks[key].after)))
+                ready = (key for key in self._todo if all(map(self.has_result, self._asks[key].after)))
                 key = next(ready, None if self._busy else self._todo[0])
                 if key is not None:
                     self._todo.remove(key)

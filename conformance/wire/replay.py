@@ -135,7 +135,7 @@ def open_recording(path: Path) -> Recording:
     except FileNotFoundError as error:
         raise Misconfigured(f"{path} is not a recording: {Path(error.filename).name} is missing") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Misconfigured(f"recording {path} cannot be read: {error}") from None
+        raise Misconfigured(f"recording {path} cannot be read: {getattr(error, 'strerror', '') or error}") from None
     if recording.head["revision"] not in REVISIONS:
         raise Misconfigured(f"recording {path} has the unknown revision {recording.head['revision']!r}")
     return recording

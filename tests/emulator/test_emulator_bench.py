@@ -104,7 +104,7 @@ def test_responses_follow_the_script_and_it_is_read_again(tmp_path: Path) -> Non
         ("x = 1", "expected [[response]] tables"),
         ('[[response]]\ntxt = "a"', "'txt' is not known; expected one of input, stream,"),
         ("[[response]]\ntimes = true", "times is True, which has the wrong type"),
-        ('[[response]]\nfault = "no.such"', "there is no fault 'no.such'"),
+        ('[[response]]\nfault = "no.such"', "no fault 'no.such'"),
         ("[[response]]\nstatus = 1000", "status is 1000, expected 100 to 599"),
         ('[[response]]\ncall = { name = "f" }', "expected call ="),
         ("[[response", "cannot be read"),

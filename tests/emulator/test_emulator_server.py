@@ -220,7 +220,7 @@ def test_an_unknown_name_is_one_line_with_the_nearest(capsys: pytest.CaptureFixt
 
 def test_a_taken_port_is_told(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--port", str(urlsplit(server.url).port)]) == 2
-    assert capsys.readouterr().err.startswith("cannot start")
+    assert capsys.readouterr().err.startswith("conformance: cannot listen on 127.0.0.1 port ")
 
 
 def test_the_command_serves_with_the_key_of_the_environment() -> None:

@@ -25,7 +25,8 @@ PROBES = {
     "request.parts request.history request.long-history request.tool-results",
     "request.roles-and-order": "request.everything request.tool-results request.history request.late-developer-message "
     "request.image request.long-history request.system-messages",
-    "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result",
+    "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result "
+    "request.reasoning-item request.call-round-trip",
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",
     "request.tools": "request.tools request.many-tools",

@@ -23,12 +23,13 @@ from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report, run
-from conformance.proxy.differences import of_requests, same_json
+from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.kit import Clock, Settings
+from conformance.proxy.patience import HUNG
 from conformance.proxy.process import NotStarted, started
 from conformance.proxy.serving import serving
-from conformance.proxy.texts import first_difference, marked
+from conformance.proxy.texts import first_difference, marked, same_json
 from conformance.results.results_file import read
 
 
@@ -140,6 +141,8 @@ def test_the_reports_show_both_sides(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert results.head.mode == "proxy"
     assert [case.id for case in results.cases if case.has_problem] == ["proxy.request.texts@request.hard-text"]
     assert cli.main(["proxy", "--replay", str(tmp_path / "run"), "--only", "*@request.hard-text"]) == 1
+    skipped = [word for rule in ("texts", "system-texts") for word in ("--skip", f"proxy.request.{rule}")]
+    assert cli.main(["proxy", "--replay", str(tmp_path / "run"), "--only", "*@request.hard-text", *skipped]) == 0
 
 
 @pytest.mark.parametrize(
@@ -410,14 +413,21 @@ def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None
     assert "request.reaches-upstream" not in found
 
 
-@pytest.mark.parametrize(("chunk", "rule"), [(b"data: {}\n\n", "?response.form"), (b": ping\n\n", "response.form")])
-def test_a_slow_stream_does_not_hang(chunk: bytes, rule: str) -> None:
+@pytest.mark.parametrize(
+    ("chunk", "detail", "rule"),
+    [
+        (b"data: {}\n\n", "", "?response.form"),
+        (b": ping\n\n", "", "response.form"),
+        (b"data: {}\n\n", HUNG, "response.form"),
+    ],
+)
+def test_a_slow_stream_does_not_hang(chunk: bytes, detail: str, rule: str) -> None:
     """The client stops waiting for a stream whose events still arrive, and for one with comments alone."""
     recording = recorded("responses", CLEAN, ["response.text.stream"])
     (record,) = recording.records
     leg = record.pairs[0].client
     late = leg.ended_at + 5000
     chunks = (leg.chunks[0], Chunk(late, chunk))
-    slow = replace(record.pairs[0], client=replace(leg, ended="time-out", ended_at=late, chunks=chunks))
+    slow = replace(record.pairs[0], client=replace(leg, ended="time-out", ended_at=late, chunks=chunks, detail=detail))
     found = problems(evaluate(replace(recording, records=(replace(record, pairs=(slow,)),))))
     assert [one for one in found if one.endswith("response.form")] == [rule]

@@ -100,7 +100,7 @@ def _by_a_client(body: Object) -> bool:
     return "weather in Paris" in json.dumps(body)
 
 
-WHOLE: dict[str, tuple[Behaviour, str, str]] = {
+COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
     name: (_fault(name, **{hook: function}), rule, words)
     for name, hook, function, rule, words in (
         ("every 4xx turned into a 200", "reply", _success, "error.real-status", "an error body with HTTP 200"),

@@ -15,10 +15,10 @@ from conformance.cli import main
 from conformance.traffic.har import read_har
 from tests.support.traffic import entry, har, received
 
-WHOLE: dict[str, Any] = {"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "entries": [
+COMPLETE_BITS: dict[str, Any] = {"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "entries": [
     {"request": {"method": "GET", "url": "https://example.com/"}, "response": {"status": 200, "content": {}}},
 ]}}  # fmt: skip
-TEXT = json.dumps(WHOLE, indent=1)
+TEXT = json.dumps(COMPLETE_BITS, indent=1)
 LINES = b'{"id": 1}\n{"id": 2}\n'
 
 KINDS: dict[str, tuple[bytes, str]] = {

@@ -18,12 +18,12 @@ except ImportError:
 _LOOP = asyncio.new_event_loop()
 
 
-def do(job: dict[str, Any], seen: jobs.Seen) -> None:
+def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     """One turn of an agent with the tools of the request."""
     _LOOP.run_until_complete(_turn(job, seen))
 
 
-async def _turn(job: dict[str, Any], seen: jobs.Seen) -> None:
+async def _turn(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     request = job["request"]
     client = _client().with_options(base_url=job["base_url"])
     agent = Agent(

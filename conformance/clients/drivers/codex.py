@@ -132,7 +132,7 @@ def _run(binary: Path, job: dict[str, Any]) -> dict[str, Any]:
             config = f"model_catalog_json = {json.dumps(str(catalogue))}\n{config}"
         (home / "config.toml").write_text(config, encoding="utf-8")
         events, ended = _codex(binary, Path(folder), home, work, one_answer=job["mode"] != "turns")
-        return _answer(events, list(_session(home)), ended, job["mode"] == "turns")
+        return _turn_result(events, list(_session(home)), ended, job["mode"] == "turns")
 
 
 @cache
@@ -243,7 +243,9 @@ def _dealt_with(session: list[dict[str, Any]]) -> bool:
     return _first(session)[1]
 
 
-def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: str, turns: bool) -> dict[str, Any]:
+def _turn_result(
+    events: list[dict[str, Any]], session: list[dict[str, Any]], ended: str, turns: bool
+) -> dict[str, Any]:
     items = session if turns else _first(session)[0]
     messages = [
         event["item"].get("text", "")
@@ -253,7 +255,7 @@ def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: 
     if not turns and ended == "stopped":
         messages = [_text(item, "output_text") for item in items if item.get("type") == "message"]
     if turns:
-        messages = messages[_said_before_the_last(session) :]
+        messages = messages[_messages_before_the_last_output(session) :]
     reasoning = [_text(item, "reasoning_text") for item in items if item.get("type") == "reasoning"]
     return {
         "text": "".join(messages),
@@ -269,7 +271,7 @@ def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: 
     }
 
 
-def _said_before_the_last(session: list[dict[str, Any]]) -> int:
+def _messages_before_the_last_output(session: list[dict[str, Any]]) -> int:
     """The number of messages before the last outputs of calls, after which the last response follows."""
     outputs = [place for place, item in enumerate(session) if _is_output(item)]
     before = session[: outputs[-1]] if outputs else []

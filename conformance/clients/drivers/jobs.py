@@ -15,7 +15,7 @@ from typing import Any
 
 #: The result of a driver: a member that its client does not provide stays null and is not compared. ``shown`` is the
 #: streamed text, ``text`` the final text.
-Seen = dict[str, Any]
+DriverResult = dict[str, Any]
 
 _SECONDS = float(os.environ.get("CLIENT_TIMEOUT") or 20)
 _LONGEST = 1200
@@ -25,7 +25,7 @@ class OutOfTime(BaseException):
     """The job's timeout. Derived from BaseException, so that a client's ``except Exception`` does not catch it."""
 
 
-def serve(client: str, package: str, do: Callable[[dict[str, Any], Seen], None]) -> None:
+def serve(client: str, package: str, do: Callable[[dict[str, Any], DriverResult], None]) -> None:
     """Write name and version, then process each job; ``do`` fills in the result step by step, and may raise."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # Some clients print to standard output.
@@ -33,14 +33,21 @@ def serve(client: str, package: str, do: Callable[[dict[str, Any], Seen], None])
     signal.signal(signal.SIGALRM, _out_of_time)
     for line in sys.stdin:
         job = json.loads(line)
-        seen: Seen = {"text": None, "calls": None, "reasoning": None, "usage": None, "shown": None, "error": None}
+        seen: DriverResult = {
+            "text": None,
+            "calls": None,
+            "reasoning": None,
+            "usage": None,
+            "shown": None,
+            "error": None,
+        }
         signal.setitimer(signal.ITIMER_REAL, _SECONDS)
         try:
             do(job, seen)
         except OutOfTime:
             seen["error"] = {"type": "TimeoutError", "message": f"no end after {_SECONDS:g} s"}
         except (Exception, SystemExit) as error:
-            seen["error"] = {"type": type(error).__name__, "message": told(error)}
+            seen["error"] = {"type": type(error).__name__, "message": error_message(error)}
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         _write(out, {"id": job["id"], **seen})
@@ -52,7 +59,7 @@ def missing(name: str) -> None:
     sys.exit(3)
 
 
-def told(error: BaseException) -> str:
+def error_message(error: BaseException) -> str:
     """The message of an exception; for a pydantic error each location with its error type, as ``location: type``."""
     places = _places(error) or _places(error.__cause__)
     return "; ".join(places) if places else str(error)[:_LONGEST]
@@ -70,7 +77,7 @@ def member(value: Any, name: str) -> Any:
     return value[name] if isinstance(value, dict) else getattr(value, name)
 
 
-def read_output(output: Any, seen: Seen) -> None:
+def read_output(output: Any, seen: DriverResult) -> None:
     """Fill in text, calls and reasoning from the output items of OpenAI's models."""
     seen["text"], seen["calls"], seen["reasoning"] = "", [], ""
     for item in output:
@@ -89,7 +96,7 @@ def _content(item: Any) -> Any:
     return (item.get("content") if isinstance(item, dict) else getattr(item, "content", None)) or []
 
 
-def read_usage(usage: Any, seen: Seen) -> None:
+def read_usage(usage: Any, seen: DriverResult) -> None:
     """Fill in the three counters of the usage, which OpenAI's models allow to be None."""
     if usage is not None:
         seen["usage"] = {name: member(usage, name) for name in ("input_tokens", "output_tokens", "total_tokens")}

@@ -15,7 +15,7 @@ except ImportError:
     jobs.missing("langchain-openai")
 
 
-def do(job: dict[str, Any], seen: jobs.Seen) -> None:
+def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     """One message of the model."""
     request = job["request"]
     chat = ChatOpenAI(
@@ -43,7 +43,7 @@ def _http() -> Any:
     return {"http_client": DefaultHttpxClient(), "http_async_client": DefaultAsyncHttpxClient()}
 
 
-def _read(message: Any, seen: jobs.Seen) -> None:
+def _read(message: Any, seen: jobs.DriverResult) -> None:
     seen["text"] = _text(message)
     whole = [{**call, "args": json.dumps(call["args"], ensure_ascii=False)} for call in message.tool_calls]
     seen["calls"] = [

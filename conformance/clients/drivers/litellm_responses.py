@@ -13,7 +13,7 @@ except ImportError:
     jobs.missing("litellm")
 
 
-def do(job: dict[str, Any], seen: jobs.Seen) -> None:
+def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     """Send the request, and fill in the client's result."""
     request = job["request"]
     _register(request["model"])
@@ -40,7 +40,7 @@ def _register(model: str) -> None:
     litellm.register_model({model: known, f"openai/{model}": known})
 
 
-def _read(response: Any, seen: jobs.Seen) -> None:
+def _read(response: Any, seen: jobs.DriverResult) -> None:
     jobs.read_output(response.output, seen)
     jobs.read_usage(response.usage, seen)
 

@@ -14,7 +14,7 @@ except ImportError:
     jobs.missing("openai")
 
 
-def do(job: dict[str, Any], seen: jobs.Seen) -> None:
+def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     """Send the request, and fill in the client's result."""
     client = _client(job["mode"] == "strict").with_options(base_url=job["base_url"])
     known = inspect.signature(client.responses.create).parameters
@@ -31,7 +31,7 @@ def _client(strict: bool) -> Any:
     return OpenAI(base_url="http://127.0.0.1:9/v1", api_key=jobs.key(), max_retries=0, timeout=60, **options)
 
 
-def _plain(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
+def _plain(client: Any, asked: dict[str, Any], seen: jobs.DriverResult) -> None:
     try:
         response = client.responses.create(**asked)
     except APIResponseValidationError as error:
@@ -43,7 +43,7 @@ def _plain(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
     _read(response, seen)
 
 
-def _stream(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
+def _stream(client: Any, asked: dict[str, Any], seen: jobs.DriverResult) -> None:
     with client.responses.stream(**asked) as stream:
         for event in stream:
             if event.type == "response.output_text.delta":
@@ -51,7 +51,7 @@ def _stream(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
         _read(stream.get_final_response(), seen)
 
 
-def _read(response: Any, seen: jobs.Seen) -> None:
+def _read(response: Any, seen: jobs.DriverResult) -> None:
     jobs.read_output(response.output, seen)
     seen["text"] = response.output_text
     jobs.read_usage(response.usage, seen)

@@ -19,12 +19,12 @@ except ImportError:
     jobs.missing("pydantic-ai")
 
 
-def do(job: dict[str, Any], seen: jobs.Seen) -> None:
+def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     """One response of the model."""
     asyncio.run(_do(job, seen))
 
 
-async def _do(job: dict[str, Any], seen: jobs.Seen) -> None:
+async def _do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     request = job["request"]
     provider = OpenAIProvider(base_url=job["base_url"], api_key=jobs.key())
     model = OpenAIResponsesModel(request["model"], provider=provider)
@@ -45,7 +45,7 @@ async def _do(job: dict[str, Any], seen: jobs.Seen) -> None:
     _read(response, seen)
 
 
-def _read(response: Any, seen: jobs.Seen) -> None:
+def _read(response: Any, seen: jobs.DriverResult) -> None:
     parts = response.parts
     seen["text"] = "".join(one.content for one in parts if isinstance(one, TextPart))
     seen["calls"] = [

@@ -82,7 +82,7 @@ def echo_header(ctx: Context, reply: Reply) -> Reply:
     return reply.having("X-Rejected-Key", given) if reply.status == 401 and given else reply
 
 
-def judged_late(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+def checked_late(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return parse(ctx.raw)[1] or refusal if refusal else None
 
 
@@ -184,7 +184,7 @@ FAULTS = [
     fault("auth.key-echoed-in-header", "Echoes the invalid key in a header.",
           "auth.refusal-never-echoes-key", reply=echo_header),
     fault("auth.body-judged-before-key", "Validates the body before the key.",
-          "auth.refused-before-body-is-judged", auth=judged_late),
+          "auth.refused-before-body-is-judged", auth=checked_late),
     fault("auth.refusal-as-text-type",
           "Sends the Content-Type text/plain with a JSON error body.", "error.json-content-type",
           reply=refused(lambda reply: reply.having("Content-Type", "text/plain"), NO_401)),

@@ -35,7 +35,7 @@ def thinks(body: Dict) -> bool:
     return bool(inside(body, "reasoning", "effort") != "none")
 
 
-def asks_json(body: Dict) -> bool:
+def requests_json(body: Dict) -> bool:
     return bool(inside(body, "text", "format", "type") == "json_object")
 
 
@@ -205,7 +205,7 @@ def deep(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return SPOILED if ctx.raw.startswith(b"[" * 1000) else refusal
 
 
-def odd_characters(body: Dict) -> bool:
+def has_unusual_characters(body: Dict) -> bool:
     return any(mark in json.dumps(body.get("input")) for mark in ("\\u0000", "\\ud83d "))
 
 
@@ -214,16 +214,16 @@ def between(one: Dict, following: Dict) -> bool:
 
 
 FAULTS: list[Behaviour] = [
-    pair("tools-beside-json", "Takes no tools where JSON is requested.", has("tools"), asks_json),
+    pair("tools-beside-json", "Takes no tools where JSON is requested.", has("tools"), requests_json),
     pair("tools-beside-temperature", "Takes no temperature beside tools.", has("tools", "temperature")),
     pair("tools-beside-top-p", "Takes no top_p beside tools.", has("tools", "top_p")),
     pair("top-p-while-thinking", "Takes no top_p with reasoning.", has("top_p"), thinks),
-    pair("top-p-beside-json", "Takes no top_p where JSON is requested.", has("top_p"), asks_json),
+    pair("top-p-beside-json", "Takes no top_p where JSON is requested.", has("top_p"), requests_json),
     pair("developer-in-streams", "Takes no developer message where it streams.", role("developer"), streams),
     pair("developer-while-thinking", "Takes no developer message with reasoning.", role("developer"), thinks),
     pair("system-while-thinking", "Takes no system message with reasoning.", role("system"), thinks),
     pair("list-beside-json", "Wants a string where JSON is requested.",
-         lambda body: isinstance(body.get("input"), list), asks_json),
+         lambda body: isinstance(body.get("input"), list), requests_json),
     pair("parts-while-thinking", "Takes no parts in messages with reasoning.", role("developer"), parts, thinks),
     pair("string-beside-tools-in-streams", "Wants messages where tools are declared and it streams.",
          lambda body: isinstance(body.get("input"), str), has("tools"), streams),
@@ -257,7 +257,7 @@ FAULTS: list[Behaviour] = [
           validate=crash(lambda body: isinstance(body.get("input"), list) and "\U0001f600" in to_json(body["input"]))),
     bearer("tools", "Knows the api-key header only where tools are declared.", has("tools")),
     bearer("thinking", "Knows the api-key header only with reasoning.", thinks),
-    bearer("json", "Knows the api-key header only where JSON is requested.", asks_json),
+    bearer("json", "Knows the api-key header only where JSON is requested.", requests_json),
     bearer("long-text", "Knows the api-key header only with a long text.", long),
     header("beta-header-is-500", "Fails inside on OpenAI-Beta.", lambda ctx: ctx.sent("openai-beta"), 500),
     header("sdk-headers-refused", "Refuses headers that begin with X-Stainless.",
@@ -302,7 +302,7 @@ FAULTS: list[Behaviour] = [
           validate=deep),
     fault("request.not-a-number-is-500", "Fails inside on NaN.", "request.malformed-json", validate=not_a_number),
     fault("turns.odd-characters-are-500", "Fails inside on NUL and on half a surrogate pair.", UNUSUAL,
-          validate=crash(odd_characters)),
+          validate=crash(has_unusual_characters)),
     fault("turns.text-behind-call-is-500", "Fails inside on a text between a call and its output.", UNUSUAL,
           validate=crash(neighbours(between))),
     fault("turns.empty-arguments-are-500", "Fails inside on a returned call with empty arguments.", UNUSUAL,

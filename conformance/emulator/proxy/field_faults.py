@@ -16,10 +16,6 @@ def _one_user_turn(items: list[Dict]) -> list[Dict]:
     return [one for one, other in pairs if not one.get("role") == other.get("role") == "user"]
 
 
-def _no_equal_messages(items: list[Dict]) -> list[Dict]:
-    return [one for at, one in enumerate(items) if one not in items[:at]]
-
-
 def _user_last(items: list[Dict]) -> list[Dict]:
     ends = items[-1:] and (items[-1].get("role") == "tool" or items[-1].get("type") == "function_call_output")
     return [*items, {"role": "user", "content": "Continue."}] if ends else items
@@ -190,6 +186,10 @@ def _last_call(items: list[Dict]) -> list[Dict]:
     return [{**one, "tool_calls": one["tool_calls"][-1:]} if one.get("tool_calls") else one for one in items]
 
 
+def _no_calls(items: list[Dict]) -> list[Dict]:
+    return [one for one in items if one.get("type") != "function_call" and not one.get("tool_calls")]
+
+
 def _required(ctx: Context, body: Dict) -> Dict:
     return {**body, "tool_choice": "required"} if body.get("tools") else body
 
@@ -216,7 +216,7 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("asks-after-results", "Adds a message of the user after tool results at the end.", "request.nothing-added",
      {"sent": messages(_user_last)}),
     ("drops-equal-messages", "Leaves out a message that equals an earlier one.", "request.roles-and-order",
-     {"sent": messages(_no_equal_messages)}),
+     {"sent": messages(lambda items: [one for at, one in enumerate(items) if one not in items[:at]])}),
     ("images-first", "Sends images before the texts.", "request.roles-and-order", {"sent": messages(_images_first)}),
     ("rounds-integers", "Rounds large integers in arguments of earlier calls.", "request.calls",
      {"sent": messages(_rounded)}),
@@ -294,6 +294,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      "request.sent-once streaming.silence", {"settings": {"time_out": 0.25, "retries": 1, "retried": (504,)}}),
     ("completes-silent-streams", "Reports a response as completed after a short silence, or an interruption.",
      "streaming.silence failure.honest", {"settings": {"time_out": 0.25, "completes": True}}),
+    ("drops-earlier-calls", "Leaves out the function calls of the input.", "request.calls",
+     {"sent": messages(_no_calls)}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
 )  # fmt: skip

@@ -143,9 +143,9 @@ class _Handler(ClientSide):
                 if self.ctx.stream and streams:
                     self._stream(settings, response)
                 elif self.ctx.stream:
-                    self._stream_of_plain(self._whole(settings, response, False))
+                    self._stream_of_plain(self._final_response(settings, response, False))
                 else:
-                    made = through(self.server.habit.plain, self.ctx, self._whole(settings, response, streams))  # type: ignore[arg-type]
+                    made = through(self.server.habit.plain, self.ctx, self._final_response(settings, response, streams))  # type: ignore[arg-type]
                     if settings.caches:
                         self.server.memory[f"cache {raw!r}"] = made
                     self._json(200, made)
@@ -217,7 +217,7 @@ class _Handler(ClientSide):
             self.ctx.body["_packed"] = True
             yield gzip.decompress(b"".join(parts))
 
-    def _whole(self, settings: Settings, response: http.client.HTTPResponse, streams: bool) -> Dict:
+    def _final_response(self, settings: Settings, response: http.client.HTTPResponse, streams: bool) -> Dict:
         """The final Response of a plain or streamed response."""
         chat = self.ctx.dialect == "chat"
         builder = Builder(str(self.ctx.body.get("model")))
@@ -267,7 +267,7 @@ class _Handler(ClientSide):
         except Failure as failure:
             if not self._begun:
                 raise
-            self._broken(settings, failure)
+            self._end_interrupted(settings, failure)
         except OSError:
             if settings.drains:
                 for _ in self._out:
@@ -281,7 +281,7 @@ class _Handler(ClientSide):
             self._write(event)
         self._finish()
 
-    def _broken(self, settings: Settings, failure: Failure) -> None:
+    def _end_interrupted(self, settings: Settings, failure: Failure) -> None:
         """End a stream that the upstream interrupted."""
         if settings.aborts:
             raise _Gone

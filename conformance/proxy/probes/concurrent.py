@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.kit import Kit, ProbeRequest, plan
 from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
-from conformance.proxy.probes.probe import asked
+from conformance.proxy.probes.probe import body_of
 from conformance.proxy.probes.requests import TOOLS
-from conformance.proxy.script import Answer, Script, Step
+from conformance.proxy.script import Script, ScriptedResponse, Step
 
 #: Seconds for the other streams to take part in a round.
 _TURN = 2.0
@@ -32,8 +32,8 @@ def together_with_calls(kit: Kit) -> None:
 
 
 def _send_together(kit: Kit, kind: str, more: Mapping[str, Any]) -> None:
-    gate = _Gate(TOGETHER)
-    asks = []
+    interleaver = _Interleaver(TOGETHER)
+    probe_requests = []
     for number in range(TOGETHER):
         canary = kit.new_canary()
         parts = words(canary)
@@ -41,9 +41,9 @@ def _send_together(kit: Kit, kind: str, more: Mapping[str, Any]) -> None:
             made = plan(canary, "".join(parts))
         else:
             made = plan(canary, calls=[("planTrip", "".join(enclosed(parts)))])
-        script = gate.script(made, kind, parts, number)
-        asks.append(Ask(canary, {**asked(canary), **more, "stream": True}, script))
-    kit.send_together(asks)
+        script = interleaver.script(made, kind, parts, number)
+        probe_requests.append(ProbeRequest(canary, {**body_of(canary), **more, "stream": True}, script))
+    kit.send_together(probe_requests)
 
 
 def _in_two(frame: bytes) -> tuple[bytes, bytes]:
@@ -52,7 +52,7 @@ def _in_two(frame: bytes) -> tuple[bytes, bytes]:
     return frame[:at], frame[at:]
 
 
-class _Gate:
+class _Interleaver:
     """Interleaves streams. In each round, one for a delta, the stream with the number of the round sends the first part
     of its frame; then each other sends its frame; when their clients have received it, the first sends the rest. A
     stream that does not take part within two seconds ends all waiting, as a proxy can serve the streams one by one."""
@@ -67,7 +67,7 @@ class _Gate:
         """The script of the stream with this number, whose deltas of this kind are the parts."""
         deltas = parts if kind == "text" else enclosed(parts)
 
-        def answer(one: Answer, streams: bool) -> Answer:
+        def meet(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
             self._meet(self._start)
             return one
 
@@ -75,7 +75,7 @@ class _Gate:
             made,
             events=lambda objects, dialect: divide(objects, kind, dialect, deltas),
             steps=lambda frames: [step for frame in frames for step in self._steps(frame, parts, number)],
-            answer=answer,
+            answer=meet,
         )
 
     def _steps(self, frame: bytes, parts: Sequence[str], number: int) -> list[Step]:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.emulator.shapes import Plan, to_json
-from conformance.proxy.kit import Ask, Kit, plan
-from conformance.proxy.probes.probe import Probe, asked, simple
+from conformance.proxy.kit import Kit, ProbeRequest, plan
+from conformance.proxy.patience import IDLE_BEFORE_RETRY
+from conformance.proxy.probes.probe import Probe, body_of, simple
 from conformance.proxy.probes.requests import TOOLS
-from conformance.proxy.script import Answer, Script, Step, failure
+from conformance.proxy.script import Script, ScriptedResponse, Step, failure
 
 FAILURE = ("failure",)
 
@@ -45,12 +46,14 @@ def _quoting_key(stream: bool) -> Probe:
         settings, canary = kit.settings, kit.new_canary()
         key = settings.client_key if settings.passes_key else settings.upstream_key
         answer = failure(401, kit.dialect, f"the API key {key} has no access to this model")
-        kit.send(Ask(canary, {**asked(canary), "stream": stream}, Script(plan(canary), answer=lambda *_: answer)))
+        kit.send(
+            ProbeRequest(canary, {**body_of(canary), "stream": stream}, Script(plan(canary), answer=lambda *_: answer))
+        )
 
     return Probe(f"failure.quoted-key{'.stream' * stream}", run, FAILURE, {"status": 401, "stream": stream})
 
 
-Change = Callable[[Answer, bool], Answer]
+Change = Callable[[ScriptedResponse, bool], ScriptedResponse]
 
 
 def _probe(
@@ -58,23 +61,25 @@ def _probe(
     limit: float = 0.0,
 ) -> Probe:  # fmt: skip
     def body(canary: str) -> dict[str, Any]:
-        return {**asked(canary), **({"tools": TOOLS} if "arguments" in name else {})}
+        return {**body_of(canary), **({"tools": TOOLS} if "arguments" in name else {})}
 
     return simple(
         f"{name}{'.stream' * stream}", FAILURE, body, stream, answer, lambda made: Script(made, answer=change),
-        {**about, "stream": stream}, limit=limit,
+        {**about, "stream": stream}, limit=limit, idle=IDLE_BEFORE_RETRY,
     )  # fmt: skip
 
 
-def _body(kind: str, data: bytes) -> Change:
-    return lambda one, streams: Answer(200, (("Content-Type", kind),), (Step(data),) if data else (), "length")
+def _body(kind: str, data: bytes, status: int = 200) -> Change:
+    return lambda one, streams: ScriptedResponse(
+        status, (("Content-Type", kind),), (Step(data),) if data else (), "length"
+    )
 
 
 def _cut_after(fragment: bytes, ending: str, inside: int = 0) -> Change:
     """Interrupt the response in the first frame that contains the fragment after the third, ``inside`` bytes after
     the fragment begins; 0: after the frame."""
 
-    def change(one: Answer, streams: bool) -> Answer:
+    def change(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
         if not streams:
             whole = b"".join(step.data for step in one.steps)
             return replace(one, steps=(Step(whole[: len(whole) // 2]),), ending=ending)
@@ -88,7 +93,7 @@ def _cut_after(fragment: bytes, ending: str, inside: int = 0) -> Change:
     return change
 
 
-def _ends_early(one: Answer, streams: bool) -> Answer:
+def _ends_early(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
     """A stream that ends by the framing of HTTP, before its finish reason or terminal event."""
     return _cut_after("海".encode(), "clean")(one, streams)
 
@@ -101,7 +106,7 @@ def _error_object(dialect: str) -> Change:
         event = {"type": "error", "sequence_number": 99, "code": "500", "message": "the model crashed", "param": None}
         frames = [f"event: error\ndata: {to_json(event)}\n\n".encode()]
 
-    def change(one: Answer, streams: bool) -> Answer:
+    def change(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
         made = _ends_early(one, streams)
         return replace(made, steps=(*made.steps, *map(Step, frames)), ending="clean")
 
@@ -111,10 +116,10 @@ def _error_object(dialect: str) -> Change:
 def _empty_stream(*frames: bytes) -> Change:
     """A stream of these frames alone."""
     kind = (("Content-Type", "text/event-stream"),)
-    return lambda one, streams: Answer(200, kind, tuple(map(Step, frames)))
+    return lambda one, streams: ScriptedResponse(200, kind, tuple(map(Step, frames)))
 
 
-def _invalid_event(one: Answer, streams: bool) -> Answer:
+def _invalid_event(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
     """A complete stream, except that the JSON of one event is cut."""
     steps = list(one.steps)
     at = [at for at, step in enumerate(steps) if "海".encode() in step.data][1]
@@ -123,15 +128,15 @@ def _invalid_event(one: Answer, streams: bool) -> Answer:
 
 
 def _without_head(ending: str) -> Change:
-    return lambda one, streams: Answer(0, (), (), "length", ending)
+    return lambda one, streams: ScriptedResponse(0, (), (), "length", ending)
 
 
 def _hang(kept: int) -> Change:
     """Silence without an end, after some frames (-1: before the head)."""
 
-    def change(one: Answer, streams: bool) -> Answer:
+    def change(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
         if kept < 0:
-            return Answer(0, (), (), "length", "stall")
+            return ScriptedResponse(0, (), (), "length", "stall")
         return replace(one, steps=one.steps[:kept], ending="stall")
 
     return change
@@ -149,7 +154,7 @@ def _once(kit: Kit) -> None:
     """503 for the first request, then the response: a proxy can retry."""
     canary = kit.new_canary()
     script = Script(plan(canary), refuse=(failure(503, kit.dialect, "overloaded for a moment"),))
-    kit.send(Ask(canary, asked(canary), script))
+    kit.send(ProbeRequest(canary, body_of(canary), script, idle=IDLE_BEFORE_RETRY))
 
 
 def _after(name: str, more: dict[str, Any]) -> Probe:
@@ -158,7 +163,7 @@ def _after(name: str, more: dict[str, Any]) -> Probe:
     def run(kit: Kit) -> None:
         for attempt in range(_AFTER):
             canary = kit.new_canary()
-            if kit.send(Ask(canary, {**asked(canary), **more}, Script(plan(canary)))).client.ok:
+            if kit.send(ProbeRequest(canary, {**body_of(canary), **more}, Script(plan(canary)))).client.ok:
                 return
             if attempt < _AFTER - 1:
                 time.sleep(min(kit.settings.wait, 3.0))
@@ -169,6 +174,8 @@ def _after(name: str, more: dict[str, Any]) -> Probe:
 def probes(dialect: str) -> list[Probe]:
     """The probes of a dialect, and at the end an ordinary request."""
     made = [_refusing(status, dialect, stream) for status in STATUSES for stream in (False, True)]
+    page = _body("text/html", _HTML, 502)  # As the server in front of a service sends it.
+    made += [_probe("failure.502-page", stream, page, {"status": 502}) for stream in (False, True)]
     made += [_quoting_key(stream) for stream in (False, True)]
     unreadable: dict[str, Change] = {
         "invalid-json": _body("application/json", b'{"id": "x", "choices": [{"mess'),

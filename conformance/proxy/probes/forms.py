@@ -13,7 +13,7 @@ from conformance.proxy.kit import plan
 from conformance.proxy.probes import http_forms
 from conformance.proxy.probes.probe import Probe, simple
 from conformance.proxy.probes.requests import TOOLS
-from conformance.proxy.script import Answer, Objects, Script, Step
+from conformance.proxy.script import Objects, Script, ScriptedResponse, Step
 
 FORMS, RARE = ("forms",), ("rare-forms",)
 
@@ -30,7 +30,7 @@ def _body(canary: str) -> dict[str, Any]:
     return {"input": f"Use the tools for {canary}.", "tools": TOOLS}
 
 
-def _answer(canary: str) -> Plan:
+def _scripted_response(canary: str) -> Plan:
     return plan(canary, f"{canary} 漢字 👩‍👩‍👧‍👦 é.", f"Think of {canary} 漢.", [("planTrip", _ARGUMENTS)])
 
 
@@ -158,7 +158,7 @@ def _no_choices_first(objects: Objects, dialect: str) -> Objects:
     return [{**objects[0], "choices": [], "prompt_filter_results": []}, *objects]
 
 
-def _whole_call(objects: Objects, dialect: str) -> Objects:
+def _call_in_one_chunk(objects: Objects, dialect: str) -> Objects:
     """All calls in one chunk, each with its name and all of its arguments."""
     made: Objects = []
     for one in objects:
@@ -187,7 +187,7 @@ def _content_null_plain(body: Dict, dialect: str) -> Dict:
     return body
 
 
-def _spaced(answer: Answer, streams: bool) -> Answer:
+def _spaced(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
     """The JSON with line breaks, and in ASCII escapes."""
     value = json.loads(b"".join(step.data for step in answer.steps))
     data = json.dumps(value, indent=2).encode()
@@ -240,7 +240,7 @@ _CHAT: dict[str, Callable[[Plan], Script]] = {
     "usage-with-finish": _events(_usage_with_finish),
     "usage-in-each-chunk": _events(_usage_everywhere),
     "first-chunk-without-choices": _events(_no_choices_first),
-    "call-in-one-chunk": _events(_whole_call),
+    "call-in-one-chunk": _events(_call_in_one_chunk),
     "finish-with-last-content": _events(_finish_with_last),
     "event-lines": _lines(lambda lines: [b"event: message", *lines]),
 }
@@ -293,5 +293,5 @@ def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     about = {"usage_absent": True} if "no-usage" in name else {"may_fail": True} if "large-header" in name else {}
     return simple(
         f"form.{name}", RARE if name in _RARE else FORMS, _body, stream,
-        _two_calls if name == "call-in-one-chunk" else _answer, script, about, headers=headers,
+        _two_calls if name == "call-in-one-chunk" else _scripted_response, script, about, headers=headers,
     )  # fmt: skip

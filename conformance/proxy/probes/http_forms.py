@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.script import Answer, Script, Step
+from conformance.proxy.script import Script, ScriptedResponse, Step
 
 #: A header of 32 kB, more than many HTTP libraries accept: the proxy can serve the response, or report a failure.
 _LARGE_HEADER = ("Content-Security-Policy", "default-src 'self' " + "https://example.com/path " * 1_300)
@@ -21,10 +21,10 @@ _TRAILERS = b"Server-Timing: total;dur=1\r\nX-Checksum: 7\r\n"
 
 
 #: Changes a response, which streams or does not.
-Change = Callable[[Answer, bool], Answer]
+Change = Callable[[ScriptedResponse, bool], ScriptedResponse]
 
 
-def _gzipped(answer: Answer, streams: bool) -> Answer:
+def _gzipped(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
     data = gzip.compress(b"".join(step.data for step in answer.steps))
     third = len(data) // 3
     steps = tuple(Step(part) for part in (data[:third], data[third:-5], data[-5:]))
@@ -32,20 +32,20 @@ def _gzipped(answer: Answer, streams: bool) -> Answer:
 
 
 def _changed(**changes: Any) -> Change:
-    """The response with other members of :class:`Answer`."""
+    """The response with other members of :class:`ScriptedResponse`."""
     return lambda answer, _: replace(answer, **changes)
 
 
-def _lower_case(answer: Answer, streams: bool) -> Answer:
+def _lower_case(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
     return replace(answer, headers=tuple((name.lower(), value) for name, value in answer.headers))
 
 
-def _large_header(answer: Answer, streams: bool) -> Answer:
+def _large_header(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
     return replace(answer, headers=(*answer.headers, _LARGE_HEADER))
 
 
 def _typed(kind: str) -> Change:
-    def change(answer: Answer, streams: bool) -> Answer:
+    def change(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
         if streams != kind.startswith("text/event-stream"):
             return answer  # A proxy can request a stream for a plain response.
         headers = [pair for pair in answer.headers if pair[0] != "Content-Type"]
@@ -54,12 +54,12 @@ def _typed(kind: str) -> Change:
     return change
 
 
-def _in_pieces(answer: Answer, streams: bool) -> Answer:
+def _in_pieces(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
     data = b"".join(step.data for step in answer.steps)
     return replace(answer, framing="chunked", steps=tuple(Step(data[at : at + 11]) for at in range(0, len(data), 11)))
 
 
-def _with_trailers(answer: Answer, streams: bool) -> Answer:
+def _with_trailers(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
     return replace(_in_pieces(answer, streams), trailers=_TRAILERS)
 
 
@@ -88,6 +88,7 @@ PLAIN = _scripts({
     "lower-case-headers": _lower_case,
     "large-header": _large_header,
     "http-1.0": _changed(version="1.0", framing="close"),
-    "interim": _changed(before=_INTERIM),
+    # A proxy that does not read trailers fails in the next form on this connection, which is as rare.
     "trailers": _with_trailers,
+    "interim": _changed(before=_INTERIM),
 }, "plain-")  # fmt: skip

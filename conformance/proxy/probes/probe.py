@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.kit import Kit, ProbeRequest, plan
+from conformance.proxy.patience import IDLE
 from conformance.proxy.script import Script
 
 #: Text with what is often damaged: several scripts, emoji with joiners, quotes, escapes, line separators, both forms
@@ -37,7 +38,7 @@ class Probe:
 Body = Callable[[str], dict[str, Any]]
 
 
-def asked(canary: str) -> dict[str, Any]:
+def body_of(canary: str) -> dict[str, Any]:
     """A question in the form of a string."""
     return {"input": f"Write one sentence with the word {canary}."}
 
@@ -45,7 +46,7 @@ def asked(canary: str) -> dict[str, Any]:
 def simple(
     name: str,
     kinds: tuple[str, ...],
-    body: Body = asked,
+    body: Body = body_of,
     stream: bool = False,
     answer: Callable[[str], Plan] = plan,
     script: Callable[[Plan], Script] = Script,
@@ -54,13 +55,14 @@ def simple(
     headers: Mapping[str, str] | None = None,
     waits: bool = False,
     limit: float = 0.0,
+    idle: float = IDLE,
 ) -> Probe:
     """A probe of one request."""
 
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         sent = body(canary) | ({"stream": True} if stream else {})
-        kit.send(Ask(canary, sent, script(answer(canary)), headers or {}, limit=limit))
+        kit.send(ProbeRequest(canary, sent, script(answer(canary)), headers or {}, limit=limit, idle=idle))
 
     return Probe(name, run, kinds, about or {}, dialects, waits)
 

@@ -7,9 +7,9 @@ from typing import Any
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import Schemas
 from conformance.decode.cannot_evaluate import CannotEvaluate
-from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.kit import Kit, ProbeRequest, plan
 from conformance.proxy.outcomes import received
-from conformance.proxy.probes.probe import HARD, Body, Probe, asked, both, simple
+from conformance.proxy.probes.probe import HARD, Body, Probe, body_of, both, simple
 from conformance.proxy.script import Script
 
 REQUEST = ("request",)
@@ -97,7 +97,7 @@ def _parts(canary: str) -> dict[str, Any]:
 
 
 def _parameters(**values: Any) -> Body:
-    return lambda canary: {**asked(canary), **values}
+    return lambda canary: {**body_of(canary), **values}
 
 
 def _image(canary: str) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _repeated(name: str, stream: bool) -> Probe:
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         for more in ({}, {}, {"instructions": "Write in French."}):
-            kit.send(Ask(canary, {**asked(canary), **more, "stream": stream}, Script(plan(canary))))
+            kit.send(ProbeRequest(canary, {**body_of(canary), **more, "stream": stream}, Script(plan(canary))))
 
     return Probe(name, run, ("repeated",))
 
@@ -185,7 +185,7 @@ def _round_trip(stream: bool) -> Probe:
         asking = [message("user", f"Use the tools for {canary}.")]
         first = {"input": asking, "tools": TOOLS, "stream": stream}
         calls = (("planTrip", _ARGUMENTS), (LONG_NAME, "{}"))
-        made = kit.send(Ask(canary, first, Script(plan(canary, calls=calls))))
+        made = kit.send(ProbeRequest(canary, first, Script(plan(canary, calls=calls))))
         second = kit.new_canary()
         items = returned_items(made.client)
         outputs = [
@@ -195,7 +195,7 @@ def _round_trip(stream: bool) -> Probe:
         ]
         if outputs:
             given = [*asking, *items, *outputs, message("user", f"Go on with {second}.")]
-            kit.send(Ask(second, {**first, "input": given}, Script(plan(second))))
+            kit.send(ProbeRequest(second, {**first, "input": given}, Script(plan(second))))
 
     return Probe(f"request.call-round-trip{'.stream' * stream}", run, ("round-trip",))
 
@@ -211,7 +211,7 @@ def returned_items(leg: Any) -> list[dict[str, Any]]:
 def _refused(name: str, key: str) -> Probe:
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
-        kit.send(Ask(canary, asked(canary), Script(plan(canary)), key=key))
+        kit.send(ProbeRequest(canary, body_of(canary), Script(plan(canary)), key=key))
 
     return Probe(name, run, ("key",))
 

@@ -10,11 +10,15 @@ from typing import Any
 
 from conformance.emulator.shapes import Dict, Plan
 from conformance.proxy.kit import plan
+from conformance.proxy.probes.deltas import divide
 from conformance.proxy.probes.probe import HARD, Probe, both, simple
 from conformance.proxy.probes.requests import LONG_NAME, TOOLS
 from conformance.proxy.script import Objects, Script
 
 RESPONSE = ("response",)
+
+#: Characters of a delta of large responses.
+_PART = 100
 
 #: Arguments with what a translator could damage: escapes, numbers, order, an empty object.
 ARGUMENTS = (
@@ -107,6 +111,18 @@ def _begin(deltas: Sequence[str], objects: Objects, dialect: str) -> Objects:
     return objects
 
 
+def _in_parts(kind: str) -> Callable[[Plan], Script]:
+    """A stream with deltas of this many characters: with smaller ones, it takes minutes to a proxy that needs a while
+    for each event."""
+
+    def script(made: Plan) -> Script:
+        text = made.items[-1].texts[0]
+        parts = [text[at : at + _PART] for at in range(0, len(text), _PART)]
+        return Script(made, events=lambda objects, dialect: divide(objects, kind, dialect, parts))
+
+    return script
+
+
 _PARALLEL = [("planTrip", ARGUMENTS), (LONG_NAME, "{}"), ("planTrip", '{"zone":"north"}')]
 
 PROBES: list[Probe] = [
@@ -136,9 +152,11 @@ PROBES: list[Probe] = [
     *both("response.cut-reasoning", RESPONSE,
           answer=lambda canary: plan(canary, "", reasoning=f"Consider {canary} and", cut=True)),
     *both("response.large-call", RESPONSE, body=_tools,
-          answer=lambda canary: plan(canary, calls=[("planTrip", _large_arguments(canary))])),
+          answer=lambda canary: plan(canary, calls=[("planTrip", _large_arguments(canary))]),
+          script=_in_parts("arguments")),
     *both("response.filtered", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is"), script=_filtered),
-    *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea海sea海sea海 " * 400)),
+    *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea海sea海sea海 " * 400),
+          script=_in_parts("text")),
     simple("response.long-line", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
            script=_beginning("wide water " * 27_000)),
     simple("response.equal-deltas", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.kit import Ask, Kit, plan, with_text
+from conformance.proxy.kit import Kit, ProbeRequest, plan, with_text
 from conformance.proxy.probes.concurrent import TOGETHER, together, together_with_calls
 from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
-from conformance.proxy.probes.probe import Body, Probe, asked, simple
+from conformance.proxy.probes.probe import Body, Probe, body_of, simple
 from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
 from conformance.proxy.script import Script, Step
@@ -70,26 +70,26 @@ def _hold_arguments(canary: str) -> tuple[Plan, Script]:
     return made, _held("arguments", parts, words(canary))(made)
 
 
-def _holding(name: str, kind: str, make: Callable[[str], tuple[Plan, Script]], body: Body = asked,
+def _holding(name: str, kind: str, make: Callable[[str], tuple[Plan, Script]], body: Body = body_of,
              headers: Mapping[str, str] | None = None) -> Probe:  # fmt: skip
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
-        kit.send(Ask(canary, {**body(canary), "stream": True}, make(canary)[1], headers or {}))
+        kit.send(ProbeRequest(canary, {**body(canary), "stream": True}, make(canary)[1], headers or {}))
 
     return Probe(f"streaming.{name}", run, ("streaming", "response"), {"held": kind})
 
 
 def _with_tools(canary: str) -> dict[str, Any]:
-    return {**asked(canary), "tools": TOOLS}
+    return {**body_of(canary), "tools": TOOLS}
 
 
 def _after_tools(canary: str) -> dict[str, Any]:
     """What a program sends after it has called tools."""
-    items = [*TOOL_TURNS, message("user", asked(canary)["input"])]
+    items = [*TOOL_TURNS, message("user", body_of(canary)["input"])]
     return {"input": items, "tools": TOOLS, "instructions": "Be brief."}
 
 
-def _cancelled(kit: Kit) -> Ask:
+def _cancelled(kit: Kit) -> ProbeRequest:
     """A request whose client disconnects after some events of a stream without end."""
     canary = kit.new_canary()
     parts = words(canary, _CANCEL_AFTER)
@@ -104,20 +104,24 @@ def _cancelled(kit: Kit) -> Ask:
         made, events=lambda objects, dialect: divide(objects, "text", dialect, [*parts, *more]), steps=steps
     )
     last = parts[-1].strip()
-    body = {**asked(canary), "stream": True}
-    return Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait)
+    body = {**body_of(canary), "stream": True}
+    return ProbeRequest(canary, body, script, close_when=with_text(last), grace=kit.settings.wait)
 
 
 def _next(kit: Kit) -> Pair:
     """An ordinary request."""
     canary = kit.new_canary()
-    return kit.send(Ask(canary, asked(canary), Script(plan(canary))))
+    return kit.send(ProbeRequest(canary, body_of(canary), Script(plan(canary))))
 
 
 def _cancel(kit: Kit) -> None:
     """The client disconnects after some events of a stream; then it sends the next request."""
     kit.send(_cancelled(kit))
     _next(kit)
+
+
+def _seconds(pair: Pair) -> float:
+    return (pair.client.ended_at - pair.client.began) / 1000
 
 
 def _cancel_many(kit: Kit) -> None:
@@ -128,7 +132,7 @@ def _cancel_many(kit: Kit) -> None:
         before = len(kit.pairs)
         kit.send_together([_cancelled(kit) for _ in range(TOGETHER)])
         made = kit.pairs[before:]
-        if any(pair.client.ended != "closed" for pair in made):
+        if any(pair.client.ended != "closed" or _seconds(pair) > kit.settings.wait for pair in made):
             break
         if any(leg.ended != "left" for pair in made for leg in pair.upstream):
             return
@@ -155,8 +159,8 @@ def _cancel_in_silence(kit: Kit) -> None:
         events=lambda objects, dialect: divide(objects, "text", dialect, parts),
         steps=steps,
     )
-    body = {**asked(canary), "stream": True}
-    kit.send(Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait))
+    body = {**body_of(canary), "stream": True}
+    kit.send(ProbeRequest(canary, body, script, close_when=with_text(last), grace=kit.settings.wait))
 
 
 def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
@@ -166,8 +170,8 @@ def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
         canary = kit.new_canary()
         seconds = kit.settings.wait + _MARGIN
         script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
-        body = {**asked(canary), "stream": stream}
-        kit.send(Ask(canary, body, script, closes_early=True, settle=kit.settings.wait))
+        body = {**body_of(canary), "stream": stream}
+        kit.send(ProbeRequest(canary, body, script, closes_early=True, grace=kit.settings.wait))
 
     return run
 
@@ -180,7 +184,7 @@ def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], st
         if not stream:
             script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
         limit = kit.settings.limit / 2 + _WAITING * seconds
-        kit.send(Ask(canary, asked(canary) | ({"stream": True} if stream else {}), script, limit=limit))
+        kit.send(ProbeRequest(canary, body_of(canary) | ({"stream": True} if stream else {}), script, limit=limit))
 
     return Probe(f"silence.{name}", run, ("silence",), {"stream": stream}, waits=True)
 
@@ -208,7 +212,7 @@ PROBES: list[Probe] = [
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
-    simple("cancel.after", ("request",), asked),
+    simple("cancel.after", ("request",), body_of),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
     Probe("cancel.before-response", _cancel_before_response(True), ("cancel-silent",), waits=True),
     Probe("cancel.plain", _cancel_before_response(False), ("cancel-silent",), waits=True),

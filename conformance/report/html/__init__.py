@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from conformance.report.columns import counted
 from conformance.report.failure import printable
 from conformance.report.html.data import document
 from conformance.results.causes import Cause, causes
-from conformance.results.plain_words import in_words
+from conformance.results.plain_words import case_numbers, in_words
 from conformance.results.results_file import Results
 from conformance.results.score import allowed_deviations, run_verdict
 from conformance.results.unsupported import unsupported_features
@@ -74,20 +75,20 @@ def _causes(results: Results) -> str:
     found = [one for one in causes(results.cases) if one.verdict in (FAIL, WARNING)]
     if not found:
         return ""
+    shown = found[:_MAX_CAUSES]
     items = "".join(
         f'<li value="{number}"><a href="#case={quote(one.cases[0].id)}">{_text(printable(in_words(one)))}</a> '
-        f'<span class="aside">{_text(_about(one))}</span></li>\n'
-        for number, one in enumerate(found[:_MAX_CAUSES], 1)
+        f'<span class="aside">{_text(_about(one, numbers))}</span></li>\n'
+        for number, (one, numbers) in enumerate(zip(shown, case_numbers(shown, results.cases), strict=True), 1)
     )
     more = len(found) - _MAX_CAUSES
     rest = f'<p class="aside">{counted(more, "more cause")} below.</p>\n' if more > 0 else ""
     return f'<section class="causes" aria-label="Causes"><ol>\n{items}</ol>\n{rest}</section>\n'
 
 
-def _about(cause: Cause) -> str:
+def _about(cause: Cause, numbers: Sequence[str]) -> str:
     """Level, rule, numbers of cases and affected clients of a root cause."""
-    words = [f"{cause.level} {cause.rule}", counted(len(cause.cases), "case")]
-    words += [counted(len(cause.consequences), "consequence")] * bool(cause.consequences)
+    words = [f"{cause.level} {cause.rule}", *numbers]
     words += ["affects " + ", ".join(CLIENTS[name] for name in cause.clients)] * bool(cause.clients)
     return " · ".join(words)
 

@@ -59,7 +59,7 @@ function caseBody(index) {
 }
 
 function finding(one) {
-  const place = [`in ${one.scenario}`];
+  const place = [one.scenario.includes(" ") ? `in ${one.scenario}` : `in scenario ${one.scenario}`];
   if (one.event !== null) place.push(`event ${one.event}`);
   if (one.pointer) place.push(`at ${one.at}`);
   if (one.also.length) place.push(`also in ${one.also.slice(0, 5).join(", ")}${one.also.length > 5 ? " …" : ""}`);

@@ -167,23 +167,27 @@ function read() {
 function showList() {
   const list = document.getElementById("list");
   const sections = new Map();
-  let cases = 0, rules = 0;
+  let cases = 0;
+  const rules = new Set();
   for (const group of groups) {
     const own = group.own.filter(matches), follow = group.follow.filter(matches);
     if (!own.length && !follow.length) continue;
     cases += own.length + follow.length;
-    rules += 1;
+    for (const index of [...own, ...follow]) rules.add(rule(index)[0]);
     if (!sections.has(group.verdict)) sections.set(group.verdict, []);
     sections.get(group.verdict).push(groupDetails(group, own, follow));
   }
   list.replaceChildren(...[...sections.keys()].sort((a, b) => place(a) - place(b)).map((name) =>
     el("section", { class: "verdict", "aria-labelledby": `title-${name}` },
-      el("h2", { id: `title-${name}` }, TITLES[name] || name, " ", el("span", { class: "aside" }, many(sections.get(name).length, "rule"))),
+      el("h2", { id: `title-${name}` }, TITLES[name] || name, " ", el("span", { class: "aside" }, countOf(sections.get(name).length, name))),
       ...sections.get(name))));
   document.getElementById("count").textContent = cases
-    ? `${cases.toLocaleString("en")} of ${many(data.cases.length, "case")} shown, in ${many(rules, "rule")}`
+    ? `${cases.toLocaleString("en")} of ${many(data.cases.length, "case")} shown, in ${many(rules.size, "rule")}`
     : `None of ${many(data.cases.length, "case")} matches the filters`;
 }
+
+/** Failures and warnings are grouped by root cause, the others by rule. */
+const countOf = (number, name) => many(number, groups.some((one) => one.verdict === name && one.cause) ? "cause" : "rule");
 
 function groupDetails(group, own, follow) {
   const [id, , level, says] = rule(group.own[0]);

@@ -1,0 +1,226 @@
+"""Root causes that follow from facts about the bytes, and how long a run waits for a proxy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from both_sides import combined, problems, recorded, violated
+
+from conformance.emulator.proxy import FAULTS
+from conformance.emulator.proxy.habit import CLEAN, Context, Failure
+from conformance.proxy import conversation, patience, steps
+from conformance.proxy.differences import of_requests
+from conformance.proxy.evaluation import evaluate
+from conformance.proxy.patience import HUNG, IDLE, IDLE_BEFORE_RETRY, Patience, hangs
+from conformance.proxy.probes import probes
+from conformance.proxy.records import Leg, Pair, Record, Recording
+from conformance.proxy.root_causes import with_root_causes
+from conformance.proxy.texts import lost_separator
+from conformance.proxy.upstream import CANCELLED, TRAILERS
+from conformance.results.records import CaseRecord
+
+LEG = Leg(0.0, "POST", "/v1/responses", (), b"{}", 200)
+LATE, REFUSED = replace(LEG, status=None, ended="time-out"), replace(LEG, status=500)
+
+
+def on(connection: str, client: Leg = REFUSED) -> Pair:
+    """A request that failed on a connection in which the proxy left something."""
+    return Pair("kite0", client, (replace(LEG, notes={"after": connection}),))
+
+
+def roots(records: dict[str, tuple[str, Pair]], found: list[str]) -> list[str]:
+    """The cases (``rule@probe``, a warning with ``?`` at the end) that are root causes in such a recording."""
+    made = [
+        Record(probe, {"kinds": [kind], "after": [], "served": ""}, (pair,)) for probe, (kind, pair) in records.items()
+    ]
+    cases = []
+    for one in found:
+        rule, _, probe = one.rstrip("?").partition("@")
+        verdict = "warning" if one.endswith("?") else "fail"
+        cases.append(CaseRecord(one, f"proxy.{rule}", probe, "proxy", "MUST", verdict))
+    return [one.id for one in with_root_causes(cases, {}, Recording({"dialect": "chat"}, tuple(made))) if not one.cause]
+
+
+def test_a_proxy_without_free_places_is_one_cause() -> None:
+    found = ["streaming.concurrent@concurrent.streams?", "failure.survives@stopped"]
+    for last, expected in ((LATE, found[1:]), (replace(LATE, ended="unreachable"), found)):
+        records = {
+            "concurrent.streams": ("concurrent", Pair("kite0", LEG, (LEG,))),
+            "stopped": ("stopped", Pair("", last, ())),
+        }
+        assert roots(records, found) == expected
+
+
+def test_what_a_proxy_left_in_a_connection_is_one_cause() -> None:
+    records = {
+        "cancel.stream": ("cancel", Pair("kite0", LEG, (LEG,))),
+        "silence.middle": ("silence", on(CANCELLED)),
+        "form.crlf": ("forms", on(TRAILERS)),
+        "request.parts": ("request", on(TRAILERS)),
+    }
+    left = ["cancel.upstream-closed@cancel.stream", "streaming.silence@silence.middle"]
+    trailers = ["forms.rare-same-response@form.crlf?", "request.served@request.parts"]
+    assert roots(records, [*left, *trailers]) == [left[0], trailers[1]]
+    # A failure on another connection has another cause.
+    records["silence.middle"] = ("silence", Pair("kite0", REFUSED, (LEG,)))
+    assert roots(records, left) == left
+
+
+def test_a_proxy_that_uses_the_tools_itself_is_one_cause() -> None:
+    again = replace(LEG, body=b'{"call_id": "call_kite00"}')
+    records = {
+        "response.call": ("response", Pair("kite0", LEG, (LEG, again))),
+        "response.text": ("response", Pair("kite1", LEG, (LEG,))),
+    }
+    found = ["request.sent-once@response.call", "response.calls@response.call", "response.text@response.text"]
+    assert roots(records, found) == [found[0], found[2]]
+    records["response.call"] = ("response", Pair("kite0", LEG, (LEG, LEG)))
+    assert roots(records, found) == found
+
+
+def _parse(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+    if any(one.get("arguments", "{}")[-1:] != "}" for one in body["output"]):
+        raise Failure(502, "the arguments are no JSON")
+    return body
+
+
+def test_a_proxy_that_reads_the_arguments_as_json_is_one_cause() -> None:
+    only = ["response.*call*", "response.text"]
+    habit = replace(FAULTS["arguments-as-json"], plain=_after(FAULTS["arguments-as-json"], _parse))
+    assert set(violated("chat", habit, only)) == {"response.calls"}
+    # Without the other sign it is a refusal of the response.
+    assert set(violated("chat", replace(CLEAN, plain=_parse), only)) == {"request.served"}
+
+
+def _after(habit: Any, first: Any) -> Any:
+    return lambda ctx, body: habit.plain(ctx, first(ctx, body))
+
+
+def _without_separators(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+    return [] if "\u2028" in str(event.get("delta")) else [event]
+
+
+def test_events_that_are_lost_at_a_separator_of_lines_are_one_cause() -> None:
+    habit = replace(CLEAN, events=_without_separators)
+    found = violated("chat", habit, ["response.text.stream", "response.reasoning.stream"])
+    assert list(found) == ["response.text"]
+    assert found["response.text"].endswith("; the part that is missing contains U+2028")
+    assert lost_separator("a b\u2028c d", "a d") == "U+2028"
+    assert lost_separator("a b\u2028c d", "a b\nc d") == ""
+
+
+def test_where_a_stream_failed_is_shown() -> None:
+    found = problems(evaluate(recorded("chat", FAULTS["reads-unicode-lines"], ["response.text.stream"])))
+    assert "the client's is failed: the last of the text that it received is before" in found["response.finish"]
+
+
+TOOLS: list[dict[str, Any]] = [
+    {"role": "user", "content": "Plan."},
+    {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "Near."}]},
+    {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "call_1", "output": "noon"},
+    {"role": "user", "content": "Go on."},
+]
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        (
+            "user",
+            "calls: the client sent 1, the upstream received 0; results: the client sent 1, the upstream received 0",
+        ),
+        ("output", "calls: the client sent 1, the upstream received 0"),
+    ],
+)
+def test_lost_calls_are_no_other_order(kept: str, message: str) -> None:
+    items = [one for one in TOOLS if kept in str(one.get("type")) or "role" in one]
+    sent, received = (conversation.of_responses({"input": one}) for one in (TOOLS, items))
+    (found,) = of_requests(sent, received, False)
+    assert (found.rule, found.message) == ("request.calls", message)
+
+
+def test_other_call_ids_are_a_cause_beside_invalid_requests() -> None:
+    only = ["request.call-round-trip", "request.tool-results", "request.parts"]
+    both = combined([FAULTS["renames-calls"], FAULTS["untranslated-parts"]])
+    assert set(violated("chat", both, only)) == {"response.call-ids", "request.dialect"}
+    assert set(violated("chat", FAULTS["last-call-alone"], only)) == {"request.calls"}
+
+
+class _Time:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("waits", "hung", "body", "seconds"),
+    [
+        (IDLE, 0, b"", 10.0),
+        (IDLE_BEFORE_RETRY, 0, b"", 20.0),
+        (IDLE_BEFORE_RETRY, 1, b"", 10.0),
+        (IDLE, 2, b"", 5.0),
+        (IDLE, 0, b'data: {"type":"response.completed"}', 5.0),
+        (IDLE, 3, b'data: {"type": "response.completed"}', 1.0),
+    ],
+)
+def test_a_response_hangs_if_both_sides_are_silent(
+    waits: float, hung: int, body: bytes, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, busy = _Time(), [False]
+    monkeypatch.setattr(patience, "time", clock)
+    made = Patience(5.0)
+    received = bytearray(body)
+    look = hangs(made, waits, received, lambda: busy[0])
+    clock.now = 100.0
+    assert not look()  # No response was served yet: the proxy can be starting.
+    for leg in (LEG, *[replace(LATE, detail=HUNG)] * hung):
+        made.note(leg)
+    busy[0] = True
+    clock.now = 200.0
+    assert not look()
+    busy[0] = False
+    clock.now += seconds
+    assert not look()
+    clock.now += 0.1
+    assert look()
+    # Another response that goes on shows that the proxy serves it first.
+    other = hangs(made, waits, bytearray(b"x"), lambda: True)
+    assert not other()
+    assert not look()
+
+
+def test_the_limit_is_shorter_after_some_late_responses() -> None:
+    made = Patience(5.0)
+    limits = []
+    for _ in range(10):
+        limits.append(made.limit(30.0))
+        made.note(LATE)
+    assert limits == [30.0] * 3 + [5.0] * 6 + [1.0]
+
+
+def test_a_slow_proxy_receives_several_requests_at_a_time() -> None:
+    chosen = probes("responses")
+
+    def made(seconds: float, matched: bool = True, kind: str = "request") -> list[Record]:
+        client = replace(LEG, ended_at=1000 * seconds)
+        pair = Pair("kite0", client, (replace(LEG, notes={"matched": matched}),))
+        return [Record("request.string", {"kinds": [kind]}, (pair,))] * 2
+
+    assert len(steps.next_step(chosen, made(0.2))) == 1
+    assert len(steps.next_step(chosen, made(2.0, matched=False))) == 1
+    assert len(steps.next_step(chosen, made(9.0, kind="cancel"))) == 1
+    several = steps.next_step(chosen, made(2.0))
+    assert several == chosen[: len(several)]
+    assert len(several) > 8
+    held = next(at for at, one in enumerate(chosen) if one.name == "streaming.text")
+    assert [one.name for one in steps.next_step(chosen[held:], made(2.0))] == ["streaming.text"]
+    full = Record("request.string", {"kinds": ["request"]}, (Pair("kite0", replace(LEG, status=429), ()),))
+    assert steps.are_refused([full, full])
+    assert not steps.are_refused([full])
+    assert not steps.are_refused(made(2.0))
