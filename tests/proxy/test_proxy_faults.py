@@ -22,7 +22,7 @@ PROBES = {
     "request.model": "request.string",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "
-    "request.parts request.history request.long-history request.tool-results",
+    "request.parts request.history request.long-history request.results-last",
     "request.roles-and-order": "request.everything request.tool-results request.history request.late-developer-message "
     "request.image request.long-history request.system-messages",
     "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result "

@@ -128,7 +128,7 @@ _ARGUMENTS = (
 )
 
 TOOL_TURNS = (
-    message("user", "Plan it."), message("assistant", "I look it up."), _call(0, _ARGUMENTS), _call(1, "{}"),
+    message("user", "Plan it."), _call(0, _ARGUMENTS), _call(1, "{}"),
     _output(1, '{ "time":"12:00",  "at": 1.0, "at": [1,2] }'), _output(0, HARD), message("assistant", "It is planned."),
 )  # fmt: skip
 
@@ -140,8 +140,9 @@ _REASONED = (
 
 
 def _results_last(canary: str) -> dict[str, Any]:
-    """What a program sends when it has called a tool: the result is the last item."""
-    return {"input": [message("user", f"Plan {canary}."), _call(1, "{}"), _output(1, "noon")], "tools": TOOLS}
+    """What a program sends when it has called a tool: a text before the call, and the result as the last item."""
+    asked = [message("user", f"Plan {canary}."), message("assistant", "I look it up.")]
+    return {"input": [*asked, _call(1, "{}"), _output(1, "noon")], "tools": TOOLS}
 
 
 def _everything(canary: str) -> dict[str, Any]:
