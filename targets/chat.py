@@ -116,14 +116,20 @@ def _calls(messages: list[Json], tools: list[Json]) -> list[tuple[str, Json]]:
     return []
 
 
+#: The arguments of the calls by a word of the question, for a tool with such parameters.
+_ARGUMENTS: dict[str, list[Json]] = {
+    "Tokyo": [{"city": city, "days": 1, "unit": "celsius"} for city in ("Paris", "Tokyo")],
+    "zone": [{"zone": "UTC"}],
+    "weather": [{"city": "Zürich", "days": 2, "unit": "celsius"}],
+}
+
+
 def _arguments(question: str, parameters: Any) -> list[Json]:
-    if "Tokyo" in question:
-        return [{"city": city, "days": 1, "unit": "celsius"} for city in ("Paris", "Tokyo")]
-    if "zone" in question:
-        return [{"zone": "UTC"}]
-    if "weather" in question:
-        return [{"city": "Zürich", "days": 2, "unit": "celsius"}]
-    return [_fitting(parameters, parameters) if isinstance(parameters, dict) else {}]
+    schema: Json = parameters if isinstance(parameters, dict) else {}
+    for word, made in _ARGUMENTS.items():
+        if word in question and made[0].keys() <= schema.get("properties", made[0]).keys():
+            return made
+    return [_fitting(schema, schema) if schema else {}]
 
 
 def _fitting(schema: Json, root: Json) -> Any:

@@ -13,8 +13,9 @@ from conformance.contract.schemas import REVISIONS
 from conformance.emulator.hooks import fault
 from conformance.emulator.request_hooks import crash, refuse
 from conformance.emulator.shapes import Dict
-from conformance.scenarios.combinations import ALIKE, APART, FACTORS, ROWS, smaller
+from conformance.scenarios.combinations import ALIKE, APART, FACTORS, ROWS
 from conformance.scenarios.plan import Plan
+from conformance.scenarios.reduction import smaller
 from conformance.scenarios.scenario import Scenario
 from tools.in_process import clean, context, violated
 
@@ -109,6 +110,21 @@ def test_the_smallest_refused_combination_is_found_with_few_requests(cause: set[
         refused.append(cause <= left.keys())
     assert len(refused) <= most
     assert smaller(row, refused)[0].keys() == (cause if refused[0] else row.keys())
+
+
+@pytest.mark.parametrize(
+    ("refused", "known", "control"),
+    [
+        ([True, False, False], {"tools": "some", "stream": "yes"}, {"tools": "some", "stream": "yes"}),
+        ([True, True], {"stream": "yes"}, {}),
+    ],
+)
+def test_a_control_shows_that_no_combination_is_the_reason(refused: list[bool], known: Any, control: Any) -> None:
+    row = {"tools": "some", "stream": "yes"}
+    assert smaller(row, refused) == (known, control)
+    is_once = False in refused
+    assert smaller(row, [*refused, not is_once]) == ({}, None)
+    assert smaller(row, [*refused, is_once]) == (known, None)
 
 
 def uses(body: Dict) -> bool:

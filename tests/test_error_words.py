@@ -9,6 +9,7 @@ import pytest
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange, Request
 from conformance.judge.common import ends_in_failure, error_detail
+from conformance.judge.error_words import failure_detail
 
 #: Bodies of refusals as servers send them, and the words that findings repeat.
 WORDS = {
@@ -46,6 +47,13 @@ def test_of_a_long_message_start_and_end_are_kept() -> None:
 
 def test_a_body_that_is_no_json_is_shown() -> None:
     assert error_detail(refusal(b"<h1>no</h1>")) == ": <h1>no</h1>"
+    trace = b'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: no such model\n'
+    assert error_detail(refusal(trace)) == ": ValueError: no such model"
+
+
+def test_a_failed_response_states_its_error() -> None:
+    assert failure_detail({"status": "failed", "error": {"message": "no\nmodel"}}) == ": no model"
+    assert failure_detail({"status": "queued", "error": None}) == ""
 
 
 @pytest.mark.parametrize(

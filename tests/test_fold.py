@@ -11,6 +11,7 @@ import pytest
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
 from conformance.judge.reasons import NO_EVIDENCE, Reason
+from conformance.results.across_sides import with_causes_across
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
@@ -524,6 +525,63 @@ def test_an_item_that_is_not_opened_as_such_is_one_defect(follows: str, cause: s
 def test_what_one_response_shows_twice_is_one_defect(follows: str, cause: str) -> None:
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@s", "b")) == {f"{follows}@s": f"{cause}@s"}
     assert causes(line(f"{follows}@s", "a"), line(f"{cause}@t", "b")) == {}
+
+
+@pytest.mark.parametrize(
+    ("other", "pointer", "first", "follows"),
+    [
+        ("identity.created-at", "/response/created_at", "lifecycle.indexes-dense", False),
+        ("lifecycle.all-closed-at-terminal", "", "lifecycle.indexes-dense", False),
+        ("identity.item-id", "/item_id", "lifecycle.indexes-dense", True),
+        ("identity.response-id", "/response/id", "lifecycle.item-opened-once", False),
+        ("lifecycle.done-once", "", "lifecycle.part-opened-once", True),
+        ("lifecycle.deltas-before-done", "", "lifecycle.part-opened-once", True),
+        ("sum.plain-same-shape", "/response/metadata", "lifecycle.part-opened-once", False),
+    ],
+)
+def test_what_is_wrong_with_an_item_explains_nothing_of_the_response(
+    other: str, pointer: str, first: str, follows: bool
+) -> None:
+    one = line(f"{other}@text.stream", "b", pointer=pointer)
+    assert (one.id in causes(one, line(f"{first}@text.stream", "a"))) is follows
+
+
+@pytest.mark.parametrize(
+    ("words", "follows"), [("error: unknown 'a' in the text", True), ("error: busy, retry", False)]
+)
+def test_a_stream_that_ends_in_the_words_of_a_refusal_follows(words: str, follows: bool) -> None:
+    refusal = line(
+        "turns.full-output-returned@turns.output-returned", "received HTTP 400: unknown 'a' in the text / input"
+    )
+    stream = line("response.ends-final@turns.output-returned.stream", f"the stream ends in {words}")
+    refusal = _expecting(refusal, 200)
+    assert causes(refusal, stream) == ({stream.id: refusal.id} if follows else {})
+
+
+@pytest.mark.parametrize(
+    ("rule", "says", "follows"),
+    [
+        ("truncation.incomplete", "the response reached max_output_tokens (16), but its status is completed", True),
+        ("response.ends-final", "the final status is 'failed'", False),
+    ],
+)
+def test_what_both_sides_of_a_proxy_state_explains_the_run_behind_it(rule: str, says: str, follows: bool) -> None:
+    side = line(
+        "proxy.response.finish@response.cut", "the upstream's response is incomplete: max_output_tokens, the ..."
+    )
+    seen = line(f"{rule}@cut", says)
+    assert with_causes_across([side], [seen])[1].cause == (side.id if follows else "")
+    assert with_causes_across([replace(side, verdict="warning")], [seen])[1].cause == ""
+
+
+def test_findings_can_have_a_cause_each() -> None:
+    one = line("sum.plain-same-shape@text", "a", pointer="/response/created_at")
+    one = replace(one, findings=(*one.findings, replace(one.findings[0], message="b", pointer="/response/error")))
+    failure = line("response.schema@text", "c", pointer="/response/created_at")
+    warning = line("response.nullable-members-present@text", "d", "warning", pointer="/response/error")
+    assert causes(one, failure) == {}
+    assert causes(one, warning) == {warning.id: one.id}
+    assert causes(one, failure, warning) == {one.id: failure.id}
 
 
 def test_reasoning_without_its_message_has_other_types_of_items_than_another_effort() -> None:

@@ -32,7 +32,6 @@ UNSEEN = {
 
 #: Faults with several causes, each for its reason.
 SEVERAL = {
-    "auth.right-key-locked": "that a lock is behind both 403s shows only in the order of the requests",
     "clients.long-body-cut-off": "a closed connection has no words that say what it is closed for",
     "request.wrong-type-answered-with-garbage": "a document that lacks members, and one in place of a stream",
     "request.wrong-type-is-500": "each 500 has words of its own, and may have a cause of its own",

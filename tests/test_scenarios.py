@@ -17,6 +17,7 @@ from conformance.emulator.refusals import of
 from conformance.emulator.request_hooks import input_parts
 from conformance.emulator.shapes import Refusal
 from conformance.judge.verdict import InternalError, evaluate
+from conformance.scenarios.controls import control_of
 from conformance.scenarios.derived import accepted, parameters, violations
 from conformance.scenarios.plan import Plan, most_output_tokens
 from conformance.scenarios.scenario import Scenario, encode
@@ -143,6 +144,20 @@ def test_what_needs_a_profile_is_not_planned() -> None:
     names = {one.name for one in Plan(without, here.scenarios).scenarios}
     assert not any(name.startswith("tools.") for name in names)
     assert "text" in names
+
+
+@pytest.mark.parametrize(
+    ("name", "control"),
+    [
+        ("turns.reasoning-forms", "turns.output-returned"),
+        ("turns.reasoning-without-content", "turns.output-returned"),
+        ("turns.reasoning-returned", "turns.output-returned"),
+        ("tools.reasoning-returned", "tools.output"),
+    ],
+)
+def test_returned_reasoning_has_a_control_with_the_items_beside_it(name: str, control: str) -> None:
+    asked = context()
+    assert control_of(asked.scenarios[name], asked.scenarios, asked.contract) == control
 
 
 def test_the_plan_is_bounded() -> None:

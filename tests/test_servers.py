@@ -329,3 +329,13 @@ def test_it_calls_a_tool_with_arguments_that_fit(upstream: str) -> None:
     assert json.loads(arguments) == {"a": [{"of": "Bern"}] * 2, "b": 2, "c": 7}
     more = planned(upstream, **said("Use none."), tools=tools)[1]["usage"]["prompt_tokens"]
     assert more > planned(upstream, **said("Use none."))[1]["usage"]["prompt_tokens"]
+
+
+def test_a_question_about_the_weather_does_not_give_another_tool_its_arguments(upstream: str) -> None:
+    parameters = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+    wrapped = {"type": "function", "function": {"name": "run_query", "parameters": parameters}}
+    body = planned(upstream, **said("Use run_query, then get_weather for the weather."), tools=[wrapped, WEATHER])[1]
+    calls = body["choices"][0]["message"]["tool_calls"]
+    assert [(one["function"]["name"], [*json.loads(one["function"]["arguments"])]) for one in calls] == [
+        ("run_query", ["input"])
+    ]

@@ -10,6 +10,7 @@ import pytest
 
 from conformance.exchange.exchange import Chunk, Exchange, Request
 from conformance.judge.request_traits import traits
+from conformance.results.causes import causes
 from conformance.results.plain_words import refused_in_words
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.shared_traits import with_traits
@@ -61,8 +62,10 @@ def tool(**more: Any) -> dict[str, Any]:
          "tool_choice and tools"),
         ("too many", [{"input": "hello", "stream": True, "tools": [tool(name="a", parameters={})] * 2}],
          "two tools with the same name"),
-        ("too many", [{"input": "hello", "tools": [tool(name=one, parameters={}) for one in "ab"]}],
+        ("too many", [{"input": "hello", "tools": [tool(name=one, parameters={}) for one in ("aa", "bb")]}],
          "more than 1 tools"),
+        ("at most 40 characters", [{"input": "hello", "tools": [tool(name="a1-" * 20, parameters={})]}],
+         "more than 1 characters in the name of a tool"),
         ("surrogates not allowed", [{"input": "a\x00b \ud83d"}], "an unpaired surrogate"),
         ("input is required", [{"input": [{"type": "message", "role": "user", "content": "a"},
                                           {"role": "user", "content": "a"}]}],
@@ -76,6 +79,30 @@ def test_what_only_the_refused_requests_have_is_found(message: str, refused: lis
 def test_the_cause_is_called_by_what_is_refused() -> None:
     line = named("strict must be true", {"tools": [tool(strict=False)]})
     assert refused_in_words(line) == "a request with strict: false in a tool is refused with 400: strict must be true"
+
+
+def test_what_is_refused_in_several_words_is_one_cause() -> None:
+    """The server's words quote the request."""
+    run = {f"served-{place}": exchange(f"served-{place}", sent) for place, sent in enumerate(SERVED)}
+    lines = []
+    for name in ("get_weather", "ping"):
+        message = f"tool {name} is not strict"
+        run[name] = exchange(name, {"tools": [tool(name=name, strict=False)]}, 400, message)
+        line = case(f"request.tools-accepted@{name}", "fail", f"received HTTP 400: {message}")
+        lines.append(replace(line, findings=(replace(line.findings[0], exchange=name, want=200),)))
+    other, first = with_traits(lines, list(run), run.get)
+    assert (first.cause, other.cause) == ("", first.id)
+
+
+def test_what_is_refused_for_different_traits_is_two_causes() -> None:
+    run = {f"served-{place}": exchange(f"served-{place}", sent) for place, sent in enumerate(SERVED)}
+    lines = []
+    for message, sent in (("strict must be true", tool(strict=False)), ("no enum", tool(parameters={"enum": [1]}))):
+        run[message] = exchange(message, {"tools": [sent]}, 400, message)
+        line = case(f"request.tools-accepted@{message}", "fail", f"received HTTP 400: {message}")
+        lines.append(replace(line, findings=(replace(line.findings[0], exchange=message, want=200),)))
+    assert [len(cause.cases) for cause in causes(with_traits(lines, list(run), run.get))] == [1, 1]
+    assert [len(cause.cases) for cause in causes(lines)] == [2]
 
 
 def test_the_reason_may_be_in_param() -> None:

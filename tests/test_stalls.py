@@ -60,7 +60,7 @@ def test_the_request_that_blocks_the_server_is_the_one_cause(processes: tuple[st
     server = Blocking()
     with serve(server) as front:
         arguments = ("--endpoint", front.url, "--run-dir", str(tmp_path), "--first-byte-timeout", "2")
-        done = run(*arguments, "--concurrency", "4", *processes, checks=["outside", "http"])
+        done = run(*arguments, "--concurrency", "4", *processes, checks=["outside", "http", "framing"])
     cases = lines_of(tmp_path)[1:-1]
     failed = {one["id"]: one["findings"] for one in cases if one["verdict"] in ("fail", "warning")}
     places = {found["scenario"] for findings in failed.values() for found in findings}

@@ -7,9 +7,17 @@ from collections.abc import Mapping
 from conformance.decode.response import DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import error_detail, scenario_of
+from conformance.judge.lockout import lockout
 from conformance.judge.selectors import each
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, check
-from conformance.scenarios.combinations import how_reduced, in_words, is_refused, smaller
+from conformance.scenarios.combinations import in_words
+from conformance.scenarios.reduction import (
+    how_reduced,
+    how_served_again,
+    is_refused,
+    refused_for_another_reason,
+    smaller,
+)
 from conformance.scenarios.scenario import Scenario
 
 #: Members of a smallest refused combination that are a pair.
@@ -25,7 +33,15 @@ def test_combination_is_accepted(received: Received, case: Case) -> Findings:
     smallest = _smallest_refused(received, case)
     if _is_about_headers(smallest):
         raise DoesNotApply(f"{in_words(smallest)}: another rule reports what is refused with headers of clients")
-    yield from _together(received, smallest)
+    levels = scenario_of(received, case).factors
+    other = refused_for_another_reason(levels, received.samples)
+    if other is None or lockout(received, levels):
+        yield from _together(received, smallest)
+        return
+    yield EXAMINED
+    words = error_detail(Received(other, received.scenario, contract=received.contract))
+    message = f"refused, {how_served_again(received.samples)}: the refusal is HTTP {other.status}{words}"
+    yield Finding(message, want=200, got=other.status)
 
 
 @check("http.client-headers-served", over=each("combination", where=_with_headers), not_for_captured=UNKNOWN_SENDER)
@@ -46,7 +62,9 @@ def _smallest_refused(received: Received, case: Case) -> Mapping[str, str]:
     """The smallest combination that was refused; empty where the request was served."""
     statuses = [is_refused(one) for one in received.samples]
     levels = scenario_of(received, case).factors
-    return smaller(levels, statuses)[0] if statuses[0] else {}
+    found = smaller(levels, statuses)[0] if statuses[0] else {}
+    # A request without response shows nothing: the smallest one may not have been sent again.
+    return found if found or received.samples[-1].ok or not statuses[0] else smaller(levels, statuses[:-1])[0]
 
 
 def _together(received: Received, smallest: Mapping[str, str]) -> Findings:

@@ -13,6 +13,7 @@ from conformance.exchange.exchange import Attempt
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, MIDWAY, ON_KEPT
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import BUSY, error_detail, scenario_of
+from conformance.judge.lockout import lockout
 from conformance.judge.selectors import everything
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
@@ -26,6 +27,8 @@ def test_the_next_request_on_a_connection_is_served(received: Received, case: Ca
     said = _words_on_kept_connection(received, case)
     if not (failed or exchange.connection):
         raise DoesNotApply("the server closed the connection after the previous response")
+    if lockout(received, scenario_of(received, case).factors):
+        raise DoesNotApply("the valid key was refused, which another rule reports")
     yield EXAMINED
     if failed and exchange.ok:
         got = f"HTTP {failed.status}" if failed.status else f"{failed.ended}: {failed.detail.removeprefix(ON_KEPT)}"

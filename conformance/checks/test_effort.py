@@ -11,6 +11,7 @@ from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, error_detail, must_be_served, refused
+from conformance.judge.input_items import is_of_input
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.token_counts import too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, check
@@ -195,13 +196,7 @@ def test_reasoning_precedes_its_message(received: Received) -> Findings:
 
 def _generated(received: Received) -> tuple[list[int], list[object]]:
     """The places and types of the output items, without those of the input, which response.output-is-new reports."""
-    sent = objects(received.sent.get("input"))
-    returned = [item[name] for item in sent for name in ("id", "call_id") if isinstance(item.get(name), str)]
-    new = [
-        place
-        for place, item in enumerate(received.output)
-        if not any(item.get(name) in returned for name in ("id", "call_id"))
-    ]
+    new = [place for place, item in enumerate(received.output) if not is_of_input(item, received)]
     return new, [received.output[place].get("type") for place in new]
 
 

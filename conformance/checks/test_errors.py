@@ -23,9 +23,11 @@ from conformance.judge.common import (
     must_be_a_response,
     must_be_served,
     retried,
+    scenario_of,
     status_occurs_elsewhere,
 )
 from conformance.judge.encodings import must_be_encoded
+from conformance.judge.lockout import lockout
 from conformance.judge.selectors import each, everything, pairs, together
 from conformance.judge.verdict import (
     EXAMINED,
@@ -40,6 +42,7 @@ from conformance.judge.verdict import (
 )
 from conformance.scenarios.base import BASE, STREAM_BASE
 from conformance.scenarios.context import Context
+from conformance.scenarios.reduction import how_served_again
 from conformance.wire.presence import unconnected
 
 
@@ -219,6 +222,17 @@ def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findin
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one
 
 
+@check("error.endpoint-survives", over=each("combination"), not_for_captured=UNKNOWN_SENDER)
+def test_a_valid_key_is_accepted_each_time(received: Received, case: Case) -> Findings:
+    yield EXAMINED
+    if locked := lockout(received, scenario_of(received, case).factors):
+        words = error_detail(Received(locked, received.scenario, contract=received.contract))
+        after = scenario_of(received, case).after
+        message = f"a valid key is refused{f' behind {after}' if after else ''}, {how_served_again(received.samples)}"
+        message += f": the refusal is HTTP {locked.status}{words}"
+        yield Finding(message, want=200, got=locked.status)
+
+
 def _still_served(received: Received) -> Findings:
     if received.exchange.status is None or received.exchange.status >= 500:
         got = received.exchange.status or received.exchange.ended
@@ -232,13 +246,15 @@ def _still_served(received: Received) -> Findings:
 
 
 def _plain_and_streamed(context: Context) -> list[Group]:
-    found = [group for tag in ("bad", "violation", "auth-refused") for group in pairs(tag)(context)]
+    found = [group for tag in ("bad", "violation", "auth-refused", "outside") for group in pairs(tag)(context)]
     return list({group.label: group for group in found}.values())
 
 
 @check("error.streaming-same-status", over=_plain_and_streamed, together=True, not_for_captured=COMPARES)
-def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
+def test_streaming_error_has_the_same_status(given: list[Received], case: Case) -> Findings:
     plain, stream = (definite_status(received) for received in given)
+    if "outside" in scenario_of(given[0], case).tags and (plain // 100, stream // 100) != (4, 5):
+        raise DoesNotApply("the request may be served or refused, and the stream alone does not end in 5xx")
     yield EXAMINED
     if plain // 100 != stream // 100:
         message = f"HTTP {plain} for the plain request, HTTP {stream} with stream: true"

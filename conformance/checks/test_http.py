@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
-from conformance.exchange.exchange import NO_BYTE, STILL_OPEN
 from conformance.exchange.planned import attempts, on_new_connections
 from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
@@ -39,13 +38,6 @@ _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
     "reasoning-returned", "combination",
 })  # fmt: skip
-
-#: The least number of responses from which the usual time to the first byte is known, and the factor above it that is
-#: unusual.
-_SEVERAL, _MUCH = 10, 5
-
-#: Milliseconds of delay of this process above which its time-outs are no evidence against the server.
-_LATE = 1000.0
 
 
 def _no_rule_of_its_own(scenario: Scenario) -> bool:
@@ -143,22 +135,6 @@ def test_every_request_gets_a_response(responses: list[Received]) -> Findings:
             yield replace(one, scenario=received.scenario) if isinstance(one, Finding) else one
 
 
-@check("http.no-stall", over=everything("all"), together=True, not_for_captured=UNKNOWN_SENDER)
-def test_no_response_stalls(responses: list[Received]) -> Findings:
-    firsts = [one.exchange.chunks[0].at for one in responses if one.exchange.chunks and not one.exchange.ended_by_us]
-    slowest = max(firsts, default=0.0)
-    yield Examined(len(firsts))
-    for received in responses:
-        exchange = received.exchange
-        if exchange.ended != "time-out" or (exchange.lag_ms or 0.0) > _LATE:
-            continue
-        if exchange.detail.startswith((NO_BYTE, STILL_OPEN)) and exchange.chunks:
-            yield Finding(f"a response stalls: {exchange.detail}", got="silence", scenario=received.scenario)
-        elif exchange.status is None and len(firsts) >= _SEVERAL and exchange.elapsed > _MUCH * slowest:
-            message = f"no response, while others begin after at most {slowest / 1000:.1f} s: {exchange.detail}"
-            yield Finding(message, want="an HTTP response", got="silence", scenario=received.scenario)
-
-
 @check("http.json-content-type", over=PLAIN, where=Where("plain", reads=HEADERS))
 def test_plain_response_is_application_json(received: Received) -> Findings:
     if received.status == 200:
@@ -187,18 +163,6 @@ def test_plain_body_is_complete(received: Received) -> Findings:
         message = f"the body is incomplete after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
         yield Finding(message, want="a complete body", got=received.exchange.ended)
     yield from body_has_its_end(received)
-
-
-@check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))
-def test_body_of_a_refusal_is_complete(received: Received) -> Findings:
-    if not received.exchange.refused:
-        raise DoesNotApply("the request was not refused")
-    need_complete(received)
-    yield EXAMINED
-    if received.exchange.ended == "cut":  # A reset may discard bytes of a body that was sent completely.
-        size = len(received.exchange.body)
-        message = f"the error body is incomplete after {size} bytes: cut ({received.exchange.detail})"
-        yield Finding(message, want="a complete body", got=received.exchange.ended)
 
 
 @check("http.body-is-utf8-json", over=PLAIN, where=PLAIN_RESPONSE)

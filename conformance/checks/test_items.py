@@ -10,6 +10,7 @@ from conformance.decode.events import Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import FINAL_RESPONSE
 from conformance.judge.common import did_not_occur
+from conformance.judge.input_items import is_of_input
 from conformance.judge.verdict import EXAMINED, Case, Findings, Group, check, finding_from_schema
 from conformance.scenarios.context import Context
 
@@ -35,18 +36,19 @@ def test_item_fits_its_schema(responses: list[Received], case: Case) -> Findings
         for item, pointer, event in _items(received, kind):
             seen += 1
             yield EXAMINED
+            what = f"{kind} repeated from the input" if is_of_input(item, received) else kind
             for problem in case.context.schemas.errors(f"items/{kind}.json", item):
                 found = finding_from_schema(problem, pointer, event)
                 yield replace(
-                    found, message=_message(kind, problem.pointer, problem.message), scenario=received.scenario
+                    found, message=_message(what, problem.pointer, problem.message), scenario=received.scenario
                 )
     if not seen:
         raise did_not_occur(f"a {kind}", responses, f"response.{kind}_", case.context)
 
 
-def _message(kind: str, pointer: str, message: str) -> str:
+def _message(what: str, pointer: str, message: str) -> str:
     """A message without the item's place, so that the same problem in several places is one finding."""
-    return f"{kind}: {pointer} {message}"
+    return f"{what}: {pointer} {message}"
 
 
 def _items(received: Received, kind: str) -> Iterator[tuple[dict[str, Any], str, Event | None]]:

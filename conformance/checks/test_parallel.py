@@ -101,6 +101,25 @@ def test_streams_have_no_events_of_others(given: list[Received]) -> Findings:
                 break
 
 
+@check(
+    "parallel.requests-do-not-mix",
+    over=everything("ends", where=lambda one: one.streaming),
+    together=True,
+    not_for_captured=COMPARES,
+)
+def test_streams_end_with_their_own_response(given: list[Received]) -> Findings:
+    first = {received.scenario: _response_ids(received) for received in given}
+    owners = {ids[0]: received for received in reversed(given) if (ids := first[received.scenario])}
+    yield Examined(len(owners) if len(owners) > 1 else 0)
+    for received in given:
+        ids = first[received.scenario]
+        other = owners.get(ids[-1]) if len(ids) > 1 and ids[-1] not in ids[:-1] else None
+        if other and other.exchange.key != received.exchange.key:
+            end = received.terminal
+            message = f"{end.type} is that of the response to {other.scenario}"
+            yield Finding(message, "/response/id", end.index, ids[0], ids[-1], received.scenario)
+
+
 @check("parallel.requests-do-not-mix", over=everything("echoes"), together=True, not_for_captured=COMPARES)
 def test_no_parameter_of_another_request_is_echoed(given: list[Received]) -> Findings:
     given = [one for one in given if one.exchange.scenario == one.scenario]  # Not a request that contains this one.
@@ -206,6 +225,12 @@ def _events(received: Received) -> Sequence[Event]:
         return received.events if received.exchange.ok and received.looks_like_stream else ()
     except CannotEvaluate:
         return ()
+
+
+def _response_ids(received: Received) -> list[str]:
+    """The ids of the Response objects of a stream that has a terminal event, in order."""
+    events = _events(received) if any(event.terminal for event in _events(received)) else ()
+    return [ident for event in events if (ident := text(event.response.get("id")))]
 
 
 def _item_ids(received: Received) -> set[str]:

@@ -17,6 +17,7 @@ from conformance.judge.applicability import (
     has_model,
 )
 from conformance.judge.common import no_output, refuses
+from conformance.judge.error_words import failure_detail
 from conformance.judge.model_names import is_the_model
 from conformance.judge.selectors import RESPONSES
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
@@ -66,7 +67,7 @@ def test_response_ends_completed_or_incomplete(received: Received) -> Findings:
     status = received.response.get("status")
     yield Examined(isinstance(status, str))
     if isinstance(status, str) and status not in FINAL:
-        message = f"the final status is {status!r}"
+        message = f"the final status is {status!r}{failure_detail(received.response)}"
         yield Finding(message, received.pointer + "/status", received.event, "completed or incomplete", status)
 
 

@@ -274,8 +274,16 @@ def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[R
     kinds = [sorted(_by_kind(received)) for received in given]
     yield EXAMINED
     if kinds[0] != kinds[1] and not free:
-        message = "the plain and the streamed Response contain different types of items"
+        message = f"the plain and the streamed Response contain different types of items{_empty_in_one(plain, stream)}"
         yield between(plain, stream, message, "/response/output", kinds[0], kinds[1])
+
+
+def _empty_in_one(plain: Received, stream: Received) -> str:
+    """The end of a message about a message without text that only one of both has: it is no output of the model."""
+    kinds = _by_kind(plain), _by_kind(stream)
+    both = (("plain", plain, kinds[0], kinds[1]), ("streamed", stream, kinds[1], kinds[0]))
+    found = (way for way, one, own, other in both if "message" in own.keys() - other.keys() and not one.words)
+    return next((f": a message without text is in the {way} one only" for way in found), "")
 
 
 @check("sum.plain-same-shape", over=pairs("core"), together=True, not_for_captured=COMPARES)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance.decode.events import objects
 from conformance.decode.response import DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import does_not_apply_if_too_long, must_be_served, must_be_served_or_refused
+from conformance.judge.input_items import IDS, input_ids
 from conformance.judge.selectors import each
 from conformance.judge.selectors import together as all_of
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
@@ -17,7 +17,7 @@ from conformance.scenarios.ordinary import IS_JSON
 
 def _returns_items(sent: Mapping[str, Any]) -> bool:
     """Whether the input contains items with the ids of an earlier response."""
-    return any(isinstance(item.get(name), str) for item in objects(sent.get("input")) for name in ("id", "call_id"))
+    return bool(input_ids(sent))
 
 
 _RETURNS = Where("finished", when=_returns_items)
@@ -56,11 +56,10 @@ def test_unusual_history_does_no_harm(received: Received) -> Findings:
 
 @check("response.output-is-new", over=all_of("items-returned", "turns", "follow-up", "combination"), where=_RETURNS)
 def test_output_repeats_no_item_of_the_input(received: Received) -> Findings:
-    sent = objects(received.sent.get("input"))
-    known = {item[name] for item in sent for name in ("id", "call_id") if isinstance(item.get(name), str)}
+    known = input_ids(received.sent)
     yield Examined(len(received.output) if known else 0)
     for place, item in enumerate(received.output):
-        for name in ("id", "call_id"):
+        for name in IDS:
             if isinstance(item.get(name), str) and item[name] and item[name] in known:
                 message = f"the output contains an item of the input: its {name} was sent in the request"
                 pointer = f"{received.pointer}/output/{place}/{name}"

@@ -171,7 +171,8 @@ def problem(body: object, models: Collection[str]) -> str:
         if not isinstance(one.get("content"), str | list | None):
             return "messages: a content is invalid"
     for tool in _objects(body.get("tools")):
-        if not isinstance(_object(tool.get("function")).get("name"), str):
+        called = _object(tool.get("function")).get("name")
+        if not isinstance(called, str) or not called:
             return "tools: function.name is required"
     return ""
 

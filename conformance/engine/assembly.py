@@ -10,11 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from conformance.exchange.run_directory import RunDirectory
 from conformance.results import results_file
+from conformance.results.across_sides import with_causes_across
 from conformance.results.baseline import Entry, Problem, apply
 from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord
+from conformance.results.shared_traits import with_traits
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,15 @@ def assemble(
     known: Sequence[str] = (),
     today: date | None = None,
     grouped: Sequence[CaseRecord] = (),
+    folder: RunDirectory | None = None,
 ) -> Assembled:
-    """Group the cases and apply a baseline, also to those that are ``grouped`` already, which are first.
+    """Group the cases and apply a baseline, also to those that are ``grouped`` already, which are first. The requests
+    in ``folder`` show what the refused ones have in common.
 
     ``known`` are the ids of all cases of the revision; they decide whether an entry is stale or unmatched. ``today``
     is compared with the ``until`` of entries; None is the current date in UTC.
     """
-    found = [*grouped, *group_by_cause(results_file.in_order(cases))]
+    found = with_causes_across(grouped, group_by_cause(results_file.in_order(cases)))
     marked, problems = apply(found, entries, known, today or datetime.now(UTC).date())
-    return Assembled(with_representative_causes(marked), problems)
+    shown = with_traits(marked, folder.recorded(), folder.read) if folder else marked
+    return Assembled(with_representative_causes(shown), problems)

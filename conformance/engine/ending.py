@@ -14,7 +14,6 @@ from conformance.report import outputs
 from conformance.results import results_file
 from conformance.results.records import RunHead
 from conformance.results.results_file import Results
-from conformance.results.shared_traits import with_traits
 
 #: Key of the error message in the files returned by :func:`write_outputs`.
 NOT_WRITTEN = "NOT WRITTEN"
@@ -49,8 +48,7 @@ def build_results(folder: RunDirectory, assembled: Assembled, options: OutputOpt
     if options.target:
         end = replace(end, cost=money(options.target.prices, end.tokens.input, end.tokens.output))
     file = (options.file or folder.path / RESULTS).absolute()
-    cases = with_traits(assembled.cases, folder.recorded(), folder.read)
-    return Results(file, RunHead.from_json(folder.head()), cases, end)
+    return Results(file, RunHead.from_json(folder.head()), assembled.cases, end)
 
 
 def write_outputs(run: Results, folder: RunDirectory, options: OutputOptions) -> tuple[Results, dict[str, str]]:

@@ -66,7 +66,7 @@ def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = 
         interrupted = _evaluate(session, cases, options.max_failures, records, evaluated)
     finally:
         session.close(wait=not interrupted)
-    assembled = assemble(records, options.entries, options.known)
+    assembled = assemble(records, options.entries, options.known, folder=session.folder)
     seconds, code = time.monotonic() - started, assembled.exit_code(options.strict)
     target, command = session.context.target, options.rerun_command
     ending = OutputOptions(command, seconds, code, interrupted, None, options.renderings, target)

@@ -14,7 +14,7 @@ from conformance.exchange.codings import ends_within
 from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codings_in, content_coding
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
-from conformance.judge.error_words import words_of_error
+from conformance.judge.error_words import exception_of, failure_detail, words_of_error
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
@@ -163,7 +163,7 @@ def must_be_a_response(received: Received) -> Findings:
         yield no_output(received)
     elif "status" in response and response["status"] not in FINAL:
         status = response["status"]
-        message = f"the final status of the response is {status!r}"
+        message = f"the final status of the response is {status!r}{failure_detail(response)}"
         yield Finding(message, received.pointer + "/status", received.event, "completed or incomplete", status)
 
 
@@ -295,7 +295,7 @@ def error_detail(received: Received) -> str:
     """The message of the error body, or the start of the body, as ``": ..."``; empty without either."""
     words = words_of_error(received)
     if not words and not received.exchange.ok:
-        words = [excerpt(received, 80)]
+        words = [exception_of(received) or excerpt(received, 80)]
     said = " ".join(" / ".join(words).split())
     return f": {shortened(said, 200)}" if said else ""
 

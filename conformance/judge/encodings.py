@@ -70,6 +70,8 @@ def why_not_json(received: Received, error: ValueError) -> str:
     body, why = received.exchange.body, str(error)
     if body.startswith(codecs.BOM_UTF8):
         why = "it begins with a byte order mark (RFC 8259 8.1)"
+    elif body.lstrip().startswith(b"data:"):
+        why = "it begins with 'data:', as a line of an event stream does"
     elif body and scan(body).state == "prefix":
         counted = received.exchange.header("content-length") == str(len(body))
         why = f"it ends within the JSON text, after {len(body)} bytes{', its Content-Length' if counted else ''}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from conformance.decode.events import mapping
 from conformance.decode.response import CannotEvaluate, Received
+from conformance.judge.control import shortened
 
 #: Members in which servers list what is wrong with a request, each with a text and a place.
 _LISTS, _TEXTS, _PLACES = ("details", "detail", "errors"), ("message", "msg"), ("param", "loc", "path")
@@ -34,3 +36,15 @@ def first_detail(error: Any) -> list[str]:
     place = next((first[name] for name in _PLACES if first.get(name)), "")
     shown = ".".join(map(str, place)) if isinstance(place, list) else str(place)
     return [f"{text} ({shown})" if shown and shown not in text else text] if text else []
+
+
+def failure_detail(response: Mapping[str, object]) -> str:
+    """The message of a Response's error as ``": ..."``; empty without one."""
+    said = mapping(response.get("error")).get("message")
+    return f": {shortened(' '.join(said.split()), 160)}" if isinstance(said, str) and said else ""
+
+
+def exception_of(received: Received) -> str:
+    """The last line of a body that is a traceback, which states the exception; empty for any other body."""
+    lines = received.exchange.body.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:160] if lines and lines[0].startswith("Traceback (most recent call last)") else ""

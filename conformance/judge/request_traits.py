@@ -127,6 +127,8 @@ def _in_schema(schema: Any) -> Iterator[str]:
 def _of_input(given: Any) -> Iterator[str]:
     if not isinstance(given, list):
         yield "input as a string" if given else "empty input"
+        if isinstance(given, str) and given and not re.search(r"[\x00-\x7f]", given):
+            yield "input without any ASCII character"
         return
     yield "input as a list" if given else "an empty list as input"
     items = objects(given)

@@ -242,11 +242,14 @@ def calls(view: View) -> Findings:
         raise DoesNotApply("the request contains no call and no tool result")
     found = list(_of(view, "request.calls"))
     yield from found
+    names = [[call[1] for turn in one.turns for call in turn.calls] for one in (sent, received)]
     want, got = conversation.pairing(sent), conversation.pairing(received)
-    if found or len(want) != len(got) or received.problems:
-        return
-    for at, ((call, name), (other, other_name)) in enumerate(zip(want, got, strict=True)):
-        if call != other:
+    if found or names[0] != names[1] or len(want) != len(got) or received.problems:
+        return  # Without the same calls in the same order their numbers are others.
+    for at, (text, call, name) in enumerate(want):
+        same = [(other, its) for received_text, other, its in got if received_text == text]
+        if same and call not in (other for other, _ in same):
+            other_name = same[0][1]
             says = f"tool result {at + 1} reached the upstream with the id {other_name}, not with that of its call"
             yield Finding(f"{says}; the client sent {name}", name, other_name, 0, 0)
             return

@@ -126,6 +126,8 @@ def finish(view: View) -> Findings:
         yield Finding(f"{says}, and the client's is {taken.finish}", "the complete response", taken.finish)
     elif taken.finish == UNFINISHED and streams(view.client):
         raise CannotEvaluate("the stream to the client has no end")  # The rule about the form reports it.
+    elif taken.finish == FAILED and view.record.probe.removesuffix(".stream") in view.failing.get("request.served", ()):
+        raise CannotEvaluate("the same request without a stream is not served")
     elif sent.finish != taken.finish:
         yield Finding(_ends_differ(sent, taken) + _failed_at(view, sent, taken), sent.finish, taken.finish)
 
@@ -155,8 +157,9 @@ def usage(view: View) -> Findings:
             raise DoesNotApply("the upstream sent no usage")
         if not got.get("input") or not got.get("output"):
             says = "the upstream request has no stream_options.include_usage, so the upstream sent no usage"
+            kind = "a usage of 0 tokens" if 0 in (got.get("input"), got.get("output")) else "a usage without counts"
             yield Finding(
-                f"{says}, and the client received {'a usage of 0 tokens' if taken.usage else 'none'}",
+                f"{says}, and the client received {kind if taken.usage else 'none'}",
                 "the usage of the upstream",
                 taken.usage,
             )
@@ -253,6 +256,9 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     if abandoned(view, sent):
         says = "the proxy closed the upstream connection before the end"
         yield Finding(f"{start}{says}, and the client's response is {taken.finish}", "completed", taken.finish)
+        return
+    if taken.finish == UNFINISHED and streams(view.client) and not _fails(view, "response.form"):
+        yield Finding(f"{start}the stream to the client ended without a terminal event", "a terminal event", None)
         return
     for member, other in _ASPECTS.items():
         want, got = getattr(sent, member), getattr(taken, member)

@@ -19,9 +19,6 @@ SYSTEM = "system"
 #: Schemas of a function without parameters.
 _NO_PARAMETERS: tuple[Any, ...] = (None, {}, {"type": "object"}, {"type": "object", "properties": {}})
 
-#: Members of a schema that a translator can add without a change of its meaning, by value.
-_NEUTRAL: dict[str, Any] = {"required": [], "properties": {}, "additionalProperties": False}
-
 
 @dataclass
 class Turn:
@@ -259,18 +256,26 @@ def _add_tool(made: Conversation, tool: dict[str, Any]) -> None:
     }
 
 
-def same_parameters(expected: Any, actual: Any) -> bool:
-    """Whether a schema is unchanged, except for members without effect that were added."""
-    if not isinstance(expected, dict) or not isinstance(actual, dict):
-        return bool(expected == actual) or (expected is None and _is_empty(actual))
-    left_out = {name: value for name, value in actual.items() if name not in expected}
-    if any(name not in _NEUTRAL or value != _NEUTRAL[name] for name, value in left_out.items()):
-        return False
-    return all(name in actual and actual[name] == value for name, value in expected.items())
+Texts = tuple[str, ...]
 
 
-def _is_empty(schema: Any) -> bool:
-    return isinstance(schema, dict) and not schema.get("properties") and not schema.get("required")
+def results_by_id(sent: list[tuple[str, Texts]], received: list[tuple[str, Texts]]) -> list[tuple[str, Texts, Texts]]:
+    """For each tool result the id of its call, its text and that which was received: the one with that id, in any
+    order, or the one at its place where the ids are others, or the same texts have other ids (:func:`pairing`)."""
+    ids, texts = ([sorted(one[at] for one in each) for each in (sent, received)] for at in (0, 1))
+    if ids[0] == ids[1] and texts[0] != texts[1]:
+        names = [one for one, _ in sent]
+        received = sorted(received, key=lambda one: names.index(one[0]))
+    elif texts[0] == texts[1]:
+        received = sent
+    return [(name, text, actual) for (name, text), (_, actual) in zip(sent, received, strict=True)]
+
+
+def pairing(conversation: Conversation) -> list[tuple[Texts, int, str]]:
+    """For each tool result its text, the number of the call that it belongs to by its id (-1: none), and its id."""
+    ids = [call[0] for turn in conversation.turns for call in turn.calls]
+    results = [result for turn in conversation.turns for result in turn.results]
+    return [(text, ids.index(one) if one in ids else -1, one) for one, text in results]
 
 
 def _set_effort(made: Conversation, body: dict[str, Any]) -> None:
@@ -305,13 +310,6 @@ def _set_other(made: Conversation, body: dict[str, Any]) -> None:
 def of(body: dict[str, Any], dialect: str) -> Conversation:
     """The content of a request in a dialect."""
     return of_chat(body) if dialect == "chat" else of_responses(body)
-
-
-def pairing(conversation: Conversation) -> list[tuple[int, str]]:
-    """For each tool result the number of the call that it belongs to by its id (-1: none), and its id."""
-    ids = [call[0] for turn in conversation.turns for call in turn.calls]
-    results = [result for turn in conversation.turns for result in turn.results]
-    return [(ids.index(one) if one in ids else -1, one) for one, _ in results]
 
 
 def counted(turns: Iterable[Turn]) -> dict[str, int]:

@@ -11,9 +11,10 @@ from typing import Any
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
-from conformance.proxy.conversation import Conversation, Turn, counted, same_parameters
+from conformance.proxy.conversation import Conversation, Turn, counted, results_by_id
 from conformance.proxy.outcomes import Call
 from conformance.proxy.texts import marked, same_json, text_differs
+from conformance.proxy.tool_schemas import has_references, resolved, same_parameters
 
 #: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
 _ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
@@ -226,11 +227,11 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
         count = f"{len(received.results)} tool results, the client sent {len(sent.results)}"
         yield Difference("request.calls", f"{where}: the upstream received {count}", sent.results, received.results)
         return
-    for (_, texts), (_, others) in zip(sent.results, received.results, strict=True):
+    for name, texts, others in results_by_id(sent.results, received.results):
         # Several texts can be joined by white space.
         want, got, extra = _consumed(texts, others) if len(texts) > 1 else ("".join(texts), "".join(others), "")
         if want != got or extra:
-            says = text_differs(f"{where}, tool result", want, got or extra)
+            says = text_differs(f"{where}, result of the call {name}", want, got or extra)
             yield Difference("request.calls", says, want, got or extra)
 
 
@@ -243,9 +244,10 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
             says = text_differs(f"description of the tool {name}", tool["description"], other["description"])
             yield Difference("request.tools", says, tool["description"], other["description"])
         elif not same_parameters(tool["parameters"], other["parameters"]):
-            want, got = (json.dumps(one["parameters"], ensure_ascii=False) for one in (tool, other))
+            schema = tool["parameters"] if has_references(other["parameters"]) else resolved(tool["parameters"])
+            want, got = (json.dumps(one, ensure_ascii=False) for one in (schema, other["parameters"]))
             says = text_differs(f"parameters of the tool {name}", want, got)
-            yield Difference("request.tools", says, tool["parameters"], other["parameters"])
+            yield Difference("request.tools", says, schema, other["parameters"])
         else:
             yield from _strict(name, tool["strict"], other["strict"])
     extra = [name for name in received.tools if name not in sent.tools]

@@ -27,7 +27,7 @@ _AREAS = ("http", "sse", "response", "item", "event", "sequence", "lifecycle", "
 
 
 def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[CaseRecord]:
-    """The cases of the rules of an endpoint, without those of the probes in ``explained``."""
+    """The cases of the rules of an endpoint, with their root causes, without those of the probes in ``explained``."""
     captured = [
         _captured(one, recording)
         for one in recording.records
@@ -39,7 +39,9 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
     options = {"endpoint": settings["endpoint"], "model": settings["model"]}
     target = resolve(options, {}, "00000000", None)
     evaluated = evaluate_captures(captured, target, (), together=True)
-    return [case for case in evaluated.cases if case.area in _AREAS and case.level == "MUST"]
+    kept = [case for case in evaluated.cases if case.area in _AREAS and case.level == "MUST"]
+    causes = {case.cause for case in kept}
+    return [case for case in evaluated.cases if case in kept or case.id in causes]
 
 
 def _is_served(record: Record) -> bool:

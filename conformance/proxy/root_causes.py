@@ -89,7 +89,18 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
-    return _of_rare_forms(made, places)
+    return _of_rare_forms(_of_one_lock(made), places)
+
+
+def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, that of a refused request after cancelled ones with that of one after failures as root cause, if it
+    has the same status: then the proxy refuses all of them."""
+    locked = next((one for one in _roots(cases) if one.requirement == "proxy.failure.survives"), None)
+    if locked is None:
+        return cases
+    refused = [one for one in _roots(cases) if one.requirement == "proxy.cancel.next-served"]
+    alike = [one for one in refused if one.findings[0].got and one.findings[0].got == locked.findings[0].got]
+    return _caused(cases, {one.id: locked.id for one in alike}, locked)
 
 
 def _of_fact(

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from conformance.config.settings import SETTINGS
-from conformance.config.target import Misconfigured, resolve
-from conformance.contract.schemas import REVISIONS
+from conformance.config.target import Misconfigured, Target, resolve
 from conformance.engine.setup import collects_all_checks
 from conformance.judge.case_selection import selects
 from conformance.judge.verdict import PASS
@@ -49,8 +48,8 @@ def chosen(dialect: str, only: Sequence[str]) -> list[Probe]:
     return [probe for probe in probes(dialect) if probe.name in needed]
 
 
-def settings(config: pytest.Config) -> tuple[Settings, float]:
-    """The settings of the proxy, and the seconds to wait for it. Raises :class:`Misconfigured` for an invalid one."""
+def settings(config: pytest.Config) -> tuple[Settings, Target]:
+    """The settings of the proxy, and the target that they are of. Raises :class:`Misconfigured` for an invalid one."""
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
     file = Path(named) if (named := config.getoption("target")) else None
     target = resolve(options, os.environ, "00000000", file)
@@ -60,7 +59,7 @@ def settings(config: pytest.Config) -> tuple[Settings, float]:
     key = os.environ.get(target.api_key_env, "")
     dialect = config.getoption("dialect")
     made = settings_of(target.endpoint, dialect, target.model, changes, target.wait or None, key)
-    return made, target.wait
+    return made, target
 
 
 def replayed(folder: Path) -> BothSides | None:
@@ -84,13 +83,12 @@ def served_to(config: pytest.Config, stack: contextlib.ExitStack) -> tuple[Serve
         return None, replayed(Path(replay))
     if not given(config):
         return None, None
-    made, wait = settings(config)
+    made, target = settings(config)
     if config.getoption("plan") or config.option.collectonly:
         return None, BothSides(planned(made.dialect), {})
     whole = collects_all_checks(config.args, config.invocation_params.dir) and config.option.markexpr != SMOKE
     only = config.getoption("only")
     probes_of_run = chosen(made.dialect, only) if whole else []
-    revision = config.getoption("revision") or REVISIONS[0]
     port, start = config.getoption("upstream_port"), config.getoption("start")
-    served = stack.enter_context(serving(made, port, start, revision, probes_of_run, only, wait))
+    served = stack.enter_context(serving(made, port, start, target.revision, probes_of_run, only, target.wait))
     return served, _cases(served.evaluated) if served.evaluated else None

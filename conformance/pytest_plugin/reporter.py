@@ -108,12 +108,14 @@ class Reporter:
         if self._runner.worker or config.getoption("plan") or config.option.collectonly:
             return
         if setup_error := self._runner.session.folder.stopped():
-            print(f"conformance: {setup_error}", file=sys.stderr, flush=True)
+            only = "only both sides of the proxy were evaluated: " if self._cases else ""
+            print(f"conformance: {only}{setup_error}", file=sys.stderr, flush=True)
             session.exitstatus = results_file.EXIT_SETUP
-            return
+            if not self._cases:
+                return
         assembled = self._assemble()
         self._report_deferred()
-        code = assembled.exit_code(_strict(config))
+        code = results_file.EXIT_SETUP if setup_error else assembled.exit_code(_strict(config))
         if exitstatus not in (
             pytest.ExitCode.OK,
             pytest.ExitCode.TESTS_FAILED,
@@ -134,7 +136,8 @@ class Reporter:
         known = catalogue.case_ids(self._runner.session.context.target.revision) if expected else []
         grouped = [case for case in self._cases if case.id in of_sides]
         cases = [case for case in self._cases if case.id not in of_sides]
-        assembled = assemble(cases, expected, [*known, *of_sides], grouped=grouped)
+        folder = self._runner.session.folder
+        assembled = assemble(cases, expected, [*known, *of_sides], grouped=grouped, folder=folder)
         self._cases, self._problems = assembled.cases, assembled.problems
         return assembled
 

@@ -163,7 +163,7 @@ class Runner:
             return None  # pytest-xdist runs a part of the cases, also after an error: it expects a report of each.
         if not self.setup_error:
             self.session.evaluate_on_arrival(cases, self._show_first_failure)
-            self._run_all(session)
+        self._run_all(session)
         return True
 
     def _run_all(self, session: pytest.Session) -> None:
@@ -186,8 +186,8 @@ class Runner:
         case = _case(item) or _recorded(item)
         if case is None:
             return None
-        if self.setup_error:
-            return True
+        if self.setup_error and isinstance(case, Case):
+            return True  # Both sides of a proxy are evaluated: their records are complete.
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         call = pytest.CallInfo.from_call(lambda: self.evaluate(case), "call", _RUN_ENDING_EXCEPTIONS)

@@ -17,6 +17,10 @@ _BY_SEVERITY = ("error", "fail", "stale", "warning", "expected")
 _STATUS = re.compile(r"\bHTTP \d{3}")
 
 
+#: What is one root cause: a verdict, a rule, and what the refused requests share.
+_Key = tuple[str, str, str]
+
+
 @dataclass(frozen=True)
 class Cause:
     """A violated rule: its cases, the simplest first, and the cases of other rules that are its consequences."""
@@ -39,21 +43,41 @@ class Cause:
 
 
 def causes(lines: Sequence[CaseRecord]) -> list[Cause]:
-    """The root causes, the most severe first."""
+    """The root causes, the most severe first. Of one rule there are several where its cases are about requests that are
+    refused for different traits."""
     roots = _roots(lines)
-    case_of = {line.id: (line.verdict, line.requirement) for line in lines if line.has_problem}
-    own: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
-    consequences: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
+    case_of = {line.id: line for line in lines if line.has_problem}
+    defects = _defects([case_of[name] for name in dict.fromkeys(roots.values())])
+    own: dict[_Key, list[CaseRecord]] = defaultdict(list)
+    consequences: dict[_Key, list[CaseRecord]] = defaultdict(list)
     for line in (line for line in lines if line.has_problem):
-        cause = case_of[roots[line.id]]
+        cause = defects[roots[line.id]]
         # Another violation of the same rule belongs to the root cause itself, it is not a consequence.
-        (own if cause == case_of[line.id] else consequences)[cause].append(line)
+        (own if cause[:2] == (line.verdict, line.requirement) else consequences)[cause].append(line)
     found = []
-    for (verdict, rule), cases in own.items():
+    for (verdict, rule, trait), cases in own.items():
         first = representative(cases)
         ordered = sorted(cases, key=lambda one: (one is not first, readability_key(one)))
-        found.append(Cause(rule, first.level, verdict, tuple(ordered), tuple(consequences[verdict, rule])))
+        found.append(Cause(rule, first.level, verdict, tuple(ordered), tuple(consequences[verdict, rule, trait])))
     return sorted(found, key=_severity_key)
+
+
+def _defects(roots: Sequence[CaseRecord]) -> dict[str, _Key]:
+    """What each root cause is a case of, by id. One without a trait belongs to the first one of its rule."""
+    traits: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in sorted(roots, key=readability_key):
+        traits[one.verdict, one.requirement] += [_trait(one)] if _trait(one) else []
+    firsts = {rule: found[0] for rule, found in traits.items() if found}
+    found = {}
+    for one in roots:
+        rule = (one.verdict, one.requirement)
+        found[one.id] = (*rule, _trait(one) or firsts.get(rule, ""))
+    return found
+
+
+def _trait(line: CaseRecord) -> str:
+    """What the requests that are refused like that of a case share, where it is a documented one; empty otherwise."""
+    return next((one.trait for one in line.findings[:1] if one.want == 200), "")
 
 
 def _roots(lines: Sequence[CaseRecord]) -> dict[str, str]:
@@ -101,16 +125,17 @@ def with_representative_causes(lines: Sequence[CaseRecord]) -> list[CaseRecord]:
     roots = _roots(lines)
     named = {line.cause for line in lines}
     case_of = {line.id: line for line in lines if line.has_problem or line.id in named}
-    own: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
+    defects = _defects([case_of[name] for name in dict.fromkeys(roots.values())])
+    own: dict[_Key, list[CaseRecord]] = defaultdict(list)
     for line in (one for one in lines if one.id in roots):
-        root = case_of[roots[line.id]]
-        if (root.verdict, root.requirement) == (line.verdict, line.requirement):
-            own[line.verdict, line.requirement].append(line)
+        if (key := defects[roots[line.id]])[:2] == (line.verdict, line.requirement):
+            own[key].append(line)
     representatives = {key: representative(found) for key, found in own.items()}
 
     def first(cause: str) -> str:
         root = case_of.get(roots.get(cause, cause))
-        return representatives.get((root.verdict, root.requirement), root).id if root else cause
+        key = defects.get(root.id, (root.verdict, root.requirement, "")) if root else None
+        return representatives.get(key, root).id if root and key else cause
 
     def renamed(line: CaseRecord) -> CaseRecord:
         cause = first(line.cause)

@@ -22,7 +22,14 @@ from conformance.results.blocked import causes_of_inconclusive, concerns
 from conformance.results.causes import representative
 from conformance.results.records import CaseRecord
 from conformance.results.same_message import group_same_messages, without_location
-from conformance.results.systemic import STREAM_END, root_of, systemic, with_the_same_exception, with_their_status
+from conformance.results.systemic import (
+    STREAM_END,
+    root_of,
+    systemic,
+    with_the_same_exception,
+    with_the_same_refusal,
+    with_their_status,
+)
 
 #: The order of areas: of two rules with the same message, that of the first area is the root cause. Requests are before
 #: responses, and a Response before its items and events.
@@ -58,13 +65,17 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     shared = systemic(broken)
     left = [one for one in broken if one.id not in shared and one.id not in shared.values()]
     causes = {
-        one.id: cause for one in left if (cause := _cause_by_row(one, scenarios_of) or _cause_for_client(one, broken))
-    } | shared
+        one.id: cause
+        for one in left
+        if (cause := _cause_by_row(one, scenarios_of) or _of_each_finding(one, scenarios_of, left)
+            or _cause_for_client(one, broken))
+    } | shared  # fmt: skip
     causes |= _of_the_same_member(left, causes) | _of_a_failure_that_follows(left, causes)
     causes |= _with_their_rule(left, causes, {(one.requirement, one.scenario) for one in cases if one.verdict == PASS})
     group_same_messages([one for one in left if one.id not in causes], causes)
     causes = with_their_status(broken, causes)
     causes |= with_the_same_exception(broken, causes)
+    causes |= with_the_same_refusal(broken, causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
     roots = {one.id: root_of(one.id, causes) for one in cases if one.id in causes or one.verdict in (FAIL, WARNING)}
     representatives = _representatives(broken, roots)
@@ -125,6 +136,16 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
     # Of several causes, one with the same message is preferred.
     same = (each for each in found if _facts(one) & _facts(each))
     return next(same, found[0]).id if found else ""
+
+
+def _of_each_finding(one: CaseRecord, scenarios_of: _FindingScenarios, left: Sequence[CaseRecord]) -> str:
+    """The id of the first failure that causes one of several findings, if each has a cause; empty if there is none."""
+    if one.verdict != FAIL or len(one.findings) < 2:
+        return ""
+    parts = (replace(one, verdict=WARNING, findings=(each,)) for each in one.findings)
+    found = [_cause_by_row(part, scenarios_of) for part in parts]
+    failed = {each.id for each in left if each.verdict == FAIL}
+    return next((each for each in found if each in failed), "") if all(found) else ""
 
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:

@@ -85,7 +85,7 @@ _EFFORT = r"effort\.(\w+)-accepted"
 
 #: The findings about an absent member, with what precedes and follows its name; and how several names are listed.
 _ABSENT = (
-    (re.compile(r"((?:[\w.]+: )?)(/\S+) is missing()$"), "and", "{0}{1} are missing{2}"),
+    (re.compile(r"((?:[\w. ]+: )?)(/\S+) is missing()$"), "and", "{0}{1} are missing{2}"),
     (re.compile(r"(.*? has no )(\w+)(; expected null or an object|)$"), "or", "{0}{1}{2}"),
 )
 

@@ -122,7 +122,7 @@ class RunVerdict:
 def run_verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> RunVerdict:
     """The verdict of a complete run; ``end`` is None if it was interrupted."""
     found = causes(lines)
-    rules = Counter(one.verdict for one in found)
+    rules = Counter(verdict for verdict, _ in {(one.verdict, one.rule) for one in found})
     counts = Counter(line.verdict for line in lines)
     if end is None or end.interrupted:
         says = "The run was interrupted: its results are incomplete and prove no conformance."

@@ -17,6 +17,7 @@ from conformance.judge.common import error_detail
 from conformance.judge.normalise import without_numbers
 from conformance.judge.request_traits import STREAMS, TOOLS, measures, traits
 from conformance.judge.verdict import FAIL, WARNING
+from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
 
 #: A finding about a status: nothing else is a matter of the request alone.
@@ -30,6 +31,9 @@ _MOST = 2
 
 #: Traits with which a server may refuse what it serves without them, the first that decide it.
 _COMPANIONS = (frozenset({STREAMS}), frozenset({TOOLS}), frozenset({STREAMS, TOOLS}))
+
+#: Measures of which each request has another one by chance: a little more than those served shows nothing.
+_CHANCE = ("bytes", "characters in the name of a tool")
 
 #: Words of a trait that also occur in messages about something else.
 _COMMON = frozenset({
@@ -70,7 +74,18 @@ def with_traits(cases: Sequence[CaseRecord], keys: Collection[str], read: Read) 
     served = [one for one in run if one.exchange.ok]
     if len(served) < _SERVED:
         return list(cases)
-    return [_with_trait(case, of, served) if _is_about_status(case) else case for case in cases]
+    return _one_for_each([_with_trait(case, of, served) if _is_about_status(case) else case for case in cases])
+
+
+def _one_for_each(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """The cases; of root causes whose requests are refused for the same trait, in other words, the simplest is that of
+    the others: the words may quote the request."""
+    simplest: dict[tuple[str, str], CaseRecord] = {}
+    named = [one for one in cases if not one.cause and one.findings and one.findings[0].trait]
+    for one in sorted(named, key=readability_key):
+        simplest.setdefault((one.verdict, one.findings[0].trait), one)
+    causes = {one.id: simplest[one.verdict, one.findings[0].trait].id for one in named}
+    return [replace(one, cause=cause) if (cause := causes.get(one.id, one.id)) != one.id else one for one in cases]
 
 
 def _is_about_status(case: CaseRecord) -> bool:
@@ -104,8 +119,9 @@ def shared(refused: Sequence[_Sent], served: Sequence[_Sent], message: str) -> s
     common = frozenset[str].intersection(*(one.traits for one in refused))
     alone = [*common.difference(*(one.traits for one in served))]
     paired = [_paired(common, served, companions) for companions in _COMPANIONS]
-    told = [[one for one in found if mentions(message, one)] for found in (alone, *paired)]
-    chosen = _shortest(next(filter(None, told), alone) or [*_beyond(refused, served)])
+    beyond = [*_beyond(refused, served)]
+    told = [[one for one in found if mentions(message, one)] for found in (alone, *paired, beyond)]
+    chosen = _shortest(next(filter(None, told), alone) or beyond)
     return " or ".join(chosen) if len(chosen) <= _MOST else ""
 
 
@@ -126,7 +142,7 @@ def _beyond(refused: Sequence[_Sent], served: Sequence[_Sent]) -> Iterator[str]:
     """What the refused requests have more of than any served one."""
     for name in refused[0].measures:
         least, most = min(one.measures[name] for one in refused), max(one.measures[name] for one in served)
-        if least > most and (name != "bytes" or least > 2 * most):
+        if least > most and (name not in _CHANCE or least > 2 * most):
             yield f"more than {most:,} {name}"
 
 

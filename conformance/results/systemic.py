@@ -28,8 +28,14 @@ STREAM_END = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 #: The words of an error that is the body of a response with the status of a success.
 _BODY = re.compile(r"an error body with HTTP 2\d\d: (.*)$", re.DOTALL)
 
+#: A request that is refused, with the server's words; the name of a parameter is no part of a message.
+_REFUSAL, _NAME = re.compile(r"received HTTP [45]\d\d: (.{8,})$", re.DOTALL), re.compile(r"[\w.\[\]-]+$")
+
 #: The rule that explains errors in each later response, whatever the request is.
 _GONE = "error.endpoint-survives"
+
+#: The rule about the status of an invalid request with and without ``stream``.
+_SAME_STATUS = "error.streaming-same-status"
 
 #: The rule about what an error shows of the server, and a message about a 5xx.
 _INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
@@ -39,12 +45,8 @@ _INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
 _KINDS = (
     ("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d"), ".stream", ONE),
     ("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d"), "", FEW),
-    (
-        "error.streaming-same-status",
-        re.compile(r"HTTP [45]\d\d for the plain request, HTTP 2\d\d with"),
-        ".stream",
-        ONE,
-    ),
+    (_SAME_STATUS, re.compile(r"HTTP [45]\d\d for the plain request, HTTP 2\d\d with"), ".stream", ONE),
+    (_SAME_STATUS, re.compile(r"HTTP 4\d\d for the plain request, HTTP 5\d\d with"), ".stream", ONE),
     ("error.real-status", re.compile(r"invalid request: received HTTP 5\d\d"), "", MANY),
     ("lifecycle.created-first", re.compile(r"\d+ events? of another stream"), ".stream", NONE),
 )
@@ -119,6 +121,33 @@ def with_the_same_exception(broken: Sequence[CaseRecord], causes: Mapping[str, s
         if cause := next(same, None):
             found[one.id] = cause.id
     return found
+
+
+def with_the_same_refusal(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+    """The causes of streams that end in an error whose words a documented request without a stream is refused with."""
+    failed = [one for one in broken if one.verdict == FAIL and all(each.want == 200 for each in one.findings)]
+    refused = {one.id: said for one in failed if (said := _refusals(one))}
+    found: dict[str, str] = {}
+    for one in broken:
+        ends = [STREAM_END.search(each.message) for each in one.findings]
+        root = root_of(one.id, causes)  # Other streams of the rule end in the same error.
+        if root in found or not ends or not all(ends) or root.partition("@")[0] != one.requirement:
+            continue
+        words = [end[1] for end in ends if end]
+        same = (each for each, said in refused.items() if all(any(_says(end, its) for its in said) for end in words))
+        if cause := next((each for each in same if root_of(each, causes) != root), None):
+            found[root] = cause
+    return found
+
+
+def _refusals(line: CaseRecord) -> list[str]:
+    """The server's words of the refusals that the findings of a case state."""
+    return [said[1] for one in line.findings if (said := _REFUSAL.match(one.message))]
+
+
+def _says(end: str, refusal: str) -> bool:
+    """Whether the end of a stream contains all parts of a refusal: its message and its parameter, also shortened."""
+    return all(part in end for part in re.split(r" / | \.\.\. ", refusal) if not _NAME.match(part))
 
 
 def root_of(case: str, causes: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas, schemas_of
-from conformance.exchange.exchange import Exchange, Headers
+from conformance.exchange.exchange import Headers
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.inputs import prose
 from conformance.scenarios.ordinary import MANY_SCRIPTS
@@ -34,7 +34,7 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "tools": ("none", "empty", "some", "rich"),
     "effort": ("none", "thinking", "absent"),
     "stream": ("no", "yes"),
-    "temperature": ("absent", "lowest", "highest"),
+    "temperature": ("absent", "lowest", "highest", "decimals"),
     "top_p": ("absent", "lowest", "highest"),
     "cap": ("given", "absent", "highest"),
     "format": ("absent", "empty", "text", "json"),
@@ -44,8 +44,8 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "headers": ("none", "sdk", "agent"),
 }
 
-#: Levels that count as one when pairs are counted: both ends of a range, and two ways to ask for a text.
-ALIKE = {"lowest": "given", "highest": "given", "empty": "text"}
+#: Levels that count as one when pairs are counted: the values of a range, and two ways to ask for a text.
+ALIKE = {"lowest": "given", "highest": "given", "decimals": "given", "empty": "text"}
 
 #: Levels that no request combines, and why. Reasoning without a cap may cost any number of tokens.
 APART: tuple[frozenset[tuple[str, str]], ...] = (
@@ -69,7 +69,7 @@ parts    .       rich  thinking yes    lowest  highest .       empty  .      scr
 messages .       .     absent   yes    lowest  highest .       empty  auto   plain   other sdk
 .        .       empty thinking .      .       lowest  .       .      auto   .       other sdk
 parts    scripts some  .        yes    lowest  .       absent  json   .      plain   other agent
-round    long    rich  .        .      highest .       absent  empty  .      plain   .     sdk
+round    long    rich  .        .      decimals .      absent  empty  .      plain   .     sdk
 .        scripts rich  absent   yes    .       .       .       empty  .      scripts other .
 .        long    .     thinking yes    lowest  lowest  .       .      .      scripts .     agent
 parts    long    some  absent   yes    .       lowest  .       text   .      scripts .     sdk
@@ -178,36 +178,6 @@ def reduced(scenario: Scenario, levels: Levels, contract: Contract) -> Scenario:
     return replace(scenario, body=fill(body, contract), headers=_headers(levels, scenario.about["row"]), auth=auth)
 
 
-def smaller(levels: Levels, refused: Sequence[bool]) -> tuple[Levels, Levels | None]:
-    """The smallest combination known to be refused, and the next one to send (None: nothing more can be left out).
-
-    ``refused`` is for each request sent so far, the row itself first, whether it was refused. One factor after the
-    other is left out, for good if the rest is refused without it.
-    """
-    known, place = dict(levels), 0
-    for was_refused in refused[1:]:
-        left = [name for name in known if name != [*known][place]]
-        if was_refused:
-            known = {name: known[name] for name in left}
-        else:
-            place += 1
-    if not refused or not refused[0] or len(known) < 2 or place >= len(known):
-        return known, None
-    return known, {name: level for name, level in known.items() if name != [*known][place]}
-
-
-def is_refused(exchange: Exchange) -> bool:
-    """Whether a combination was refused, or failed (all of it at every attempt, a part at the only one)."""
-    return exchange.refused or exchange.status == 500
-
-
-def how_reduced(sent: Sequence[Exchange]) -> str:
-    """How the smallest combination was found, as the end of a message; empty where it was not searched for."""
-    if any(one.status is None for one in sent):
-        return " (not reduced: smaller ones had no response)"
-    return f" (the smallest refused combination, by {len(sent)} requests)" if len(sent) > 1 else ""
-
-
 def in_words(levels: Levels) -> str:
     """The combination as messages name it."""
     named = [WORDS[name].format(level=level) for name, level in levels.items()]
@@ -257,9 +227,8 @@ def _body(schemas: Schemas, levels: Levels, codeword: str) -> Body:
     at = {name: levels.get(name, known[0]) for name, known in FACTORS.items()}
     documented = schemas.document("request.json")["properties"]
     properties = {name: schemas.resolve(part) for name, part in documented.items()}
-    body: dict[str, Any] = {BASE: True} if at["effort"] == "none" else {}
-    if at["effort"] == "thinking":
-        body["reasoning"] = {"effort": Effort.USUAL}
+    efforts: dict[str, Body] = {"none": {BASE: True}, "thinking": {"reasoning": {"effort": Effort.USUAL}}, "absent": {}}
+    body: dict[str, Any] = {**efforts[at["effort"]]}
     if at["cap"] != "absent":
         usual = Cap.LINE if at["effort"] == "none" else Cap.THINKING
         body["max_output_tokens"] = usual if at["cap"] == "given" else properties["max_output_tokens"]["maximum"]
@@ -267,7 +236,8 @@ def _body(schemas: Schemas, levels: Levels, codeword: str) -> Body:
         body["instructions"] = "Be brief." if at["instructions"] == "plain" else f"{MANY_SCRIPTS}\nBe brief."
     for name in ("temperature", "top_p"):
         if at[name] != "absent" and name in properties:
-            body[name] = properties[name]["minimum" if at[name] == "lowest" else "maximum"]
+            low, high = properties[name]["minimum"], properties[name]["maximum"]
+            body[name] = {"lowest": low, "highest": high, "decimals": (low + high) / 2}[at[name]]
     body["input"] = _input(at["form"], _TEXTS[at["text"]] + _question(at["format"], codeword))
     if at["format"] != "absent":
         body["text"] = _FORMATS[at["format"]]

@@ -61,7 +61,7 @@ def _candidates(one: Scenario, contract: Contract) -> list[str]:
     if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and one.auth != "none":
         return [f"auth.{_way(one.auth, contract)}{stream}"]
     if "reasoning-returned" in one.tags:  # The same turn without the reasoning.
-        return [f"{'turns.output-returned' if one.name.startswith('turns.reasoning-r') else 'tools.output'}{stream}"]
+        return [f"{'turns.output-returned' if one.name.startswith('turns.') else 'tools.output'}{stream}"]
     if effort := effort_of(one, contract):
         return [effort, effort.removesuffix(".stream")]
     if "added-item" in one.tags:  # A conversation with a call and its output.

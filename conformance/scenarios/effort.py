@@ -49,8 +49,8 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         found += both(replace(scenario, need=REASONS, tries=2) if thinking else scenario)
     default = Scenario(
         "effort.default",
-        "the question without reasoning",
-        QUESTION,
+        "a question without the member reasoning, and without any ASCII character",
+        {**QUESTION, "input": "请想清楚二十到六十之间有多少个素数并用一句话回答。"},
         tags=frozenset({"core", "effort-default"}),
     )
     return [*_after_no_reasoning(found, schemas.contract.effort.off), default]

@@ -113,7 +113,7 @@ def _truncated(caps: Caps) -> list[Scenario]:
     return [*both(cut), *both(thinking)]
 
 
-#: A conversation of messages with only role and content, one of them long.
+#: A conversation of messages with only role and content, one of them long; its response has no ASCII character.
 HISTORY: Body = {
     **SHORT,
     "instructions": "Be brief.",
@@ -128,7 +128,7 @@ HISTORY: Body = {
         {"role": "assistant", "content": "Noted."},
         {"role": "user", "content": "Name one plant of that colour."},
         {"role": "assistant", "content": "Moss."},
-        {"role": "user", "content": "Name another one."},
+        {"role": "user", "content": "Repeat exactly: 你好世界。"},
     ],
 }
 

@@ -13,10 +13,11 @@ from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
 from conformance.scenarios import base
 from conformance.scenarios.base import BASE, BASES, STREAM_BASE, Form
-from conformance.scenarios.combinations import Levels, is_refused, reduced, smaller
+from conformance.scenarios.combinations import Levels, reduced
 from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of, effort_of
 from conformance.scenarios.explore import EXPLORED
+from conformance.scenarios.reduction import is_refused, smaller
 from conformance.scenarios.scenario import TOGETHER, Body, Scenario, encode, schema_violation
 
 #: The attempts of a request that must be served, and of one that must be refused, for which a 5xx is a finding.
@@ -146,7 +147,7 @@ class Plan:
                 return self._other_form(scenario, samples)
             if whole.factors:
                 _, left = smaller(whole.factors, [is_refused(one) for one in samples])
-                return self._planned(whole, len(samples), form, left) if left else None
+                return None if left is None else self._planned(whole, len(samples), form, left)
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1], self.contract):
                 return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.scenarios.ordinary import CORE, both
 from conformance.scenarios.scenario import Scenario
-from conformance.scenarios.tools import CALLS, WEATHER, with_tools
+from conformance.scenarios.tools import CALLS, WEATHER, similar, with_tools
 
 Schema = dict[str, Any]
 
@@ -70,15 +70,6 @@ REFERENCES: dict[str, Any] = {
         ),
     },
 }
-
-
-def _similar(name: str) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "name": name,
-        "description": "",
-        "parameters": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
-    }
 
 
 def _unused(name: str, *properties: tuple[str, Any], **more: Any) -> dict[str, Any]:
@@ -146,9 +137,9 @@ def scenarios() -> list[Scenario]:
         "a tool whose parameters use $ref, $defs and lists of types, among tools with similar names",
         with_tools(
             "Use Find_Route-2b once: start in Bern, one leg to Genf by train, maxStops 1, via the stop Fribourg.",
-            *(_similar(name) for name in ("find_route-2b", "Find-Route_2b", "Find_Route")),
+            *(similar(name) for name in ("find_route-2b", "Find-Route_2b")),
             REFERENCES,
-            _similar("Find_Route-2bb"),
+            similar("Find_Route-2bb"),
         ),
         need=CALLS,
         tries=3,

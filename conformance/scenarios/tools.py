@@ -48,6 +48,16 @@ PING: dict[str, Any] = {
 #: The same with only the required members. One request alone declares it, so that a refusal names what is missing.
 _BARE = {name: value for name, value in PING.items() if name != "description"}
 
+
+def similar(name: str) -> dict[str, Any]:
+    """A simple tool that no question calls for, with a name like that of one that is called."""
+    parameters = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
+    return {"type": "function", "name": name, "description": "", "parameters": parameters}
+
+
+#: Several simple tools: what a server refuses because of the number of tools is not refused for their parameters.
+_OTHERS = [similar(f"get_{name}") for name in ("time", "time-24h", "time-24h-z", "zone", "date")]
+
 CALLS = Need("the model calls a tool", lambda received: bool(received.items("function_call")))
 REASONS_AND_CALLS = Need(
     "the model reasons and then calls a tool",
@@ -98,8 +108,8 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     long_name = replace(
         call,
         name="tools.long-name",
-        description="three tools, one named with 64 characters, one without parameters",
-        body=with_tools(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING),
+        description="eight simple tools, one named with 64 characters, one without parameters",
+        body=with_tools(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING, *_OTHERS),
         tags=CORE | {"call", "tools-accepted"},
         about={},
     )
@@ -139,12 +149,14 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     summary = _follow(thinking, "tools.reasoning-summary", "reasoning with a summary, call and output", with_summary)
     capped = {**summary.body, "max_output_tokens": Cap.CUT}  # Only its input is compared.
     found.append(replace(summary, body=capped, expect="either", tags=frozenset({"unusual"})))
-    unused = {**NO_REASONING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
+    # Larger requests have strict: false too: only this one has little else.
+    loose = {**WEATHER, "strict": False}
+    body = {**NO_REASONING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [loose]}
     found.append(
         Scenario(
             "tools.unused",
             "a tool that the question does not need",
-            unused,
+            body,
             tags=CORE | {"tools-accepted"},
             claims=_TOOLS,
         )

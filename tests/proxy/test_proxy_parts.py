@@ -6,9 +6,11 @@ import json
 import os
 import sys
 import time
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,19 +19,22 @@ from starting import free_port, is_gone
 
 from conformance import cli
 from conformance.config.target import Misconfigured
+from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.emulator import chat
 from conformance.emulator.proxy import FAULTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RESULTS
-from conformance.proxy import conversation, profile, records, report, run
+from conformance.proxy import checks_response, conversation, profile, records, report, run
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.kit import Clock, Settings
+from conformance.proxy.outcomes import FAILED, Outcome
 from conformance.proxy.patience import HUNG
 from conformance.proxy.process import NotStarted, started
-from conformance.proxy.serving import serving
+from conformance.proxy.serving import Served, serving
 from conformance.proxy.texts import first_difference, marked, same_json
+from conformance.pytest_plugin import both_sides
 from conformance.results.results_file import read
 
 
@@ -78,6 +83,25 @@ def test_legal_translations_are_equal(messages: list[dict[str, Any]]) -> None:
 )  # fmt: skip
 def test_a_difference_is_one_violation(messages: list[dict[str, Any]], rules: list[str]) -> None:
     assert differences(CLIENT, {"messages": messages}) == rules
+
+
+REFERRING = {"properties": {"at": {"$ref": "#/$defs/point"}}, "$defs": {"point": {"type": "array"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "rules"),
+    [
+        ({"properties": {"at": {"type": "array"}}}, []),
+        ({"properties": {"at": {"type": "array"}}, "$defs": REFERRING["$defs"]}, []),
+        ({"properties": {"at": {"type": "object"}}}, ["request.tools"]),
+        ({"properties": {"at": {"$ref": "#/$defs/point"}}}, ["request.tools"]),
+    ],
+)
+def test_a_reference_can_be_replaced_by_its_definition(schema: dict[str, Any], rules: list[str]) -> None:
+    tool = {"name": "f", "parameters": REFERRING}
+    upstream = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    sent, received = {"input": "Go.", "tools": [{"type": "function", **tool}]}, {"messages": [user("Go.")]}
+    assert differences(sent, {**received, "tools": [upstream]}) == rules
 
 
 @pytest.mark.parametrize(
@@ -272,7 +296,8 @@ def test_the_chat_upstream_serves_requests_without_a_script() -> None:
     assert stream.endswith("data: [DONE]\n\n")
     assert json.loads(stream.split("data: ")[-2])["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
     assert endpoint.respond("POST", "/v1/chat/completions", [], b"{}").status == 401
-    for wrong in (b"x", b"[]", b'{"model": "m"}', b'{"model": "m", "messages": [{"role": "x"}]}'):
+    nameless = json.dumps({**body, "tools": [{"type": "function", "function": {"name": ""}}]}).encode()
+    for wrong in (b"x", b"[]", b'{"model": "m"}', b'{"model": "m", "messages": [{"role": "x"}]}', nameless):
         assert endpoint.respond("POST", "/v1/chat/completions", headers, wrong).status == 400
 
 
@@ -390,6 +415,22 @@ def test_a_proxy_that_passes_keys_through_has_an_upstream_with_the_key_of_the_cl
     assert statuses == {CLIENT_KEY: 200, UPSTREAM_KEY: 401}
 
 
+def test_the_built_in_endpoint_behind_a_proxy_has_the_revision_of_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "target.toml"
+    file.write_text('name = "x"\nendpoint = "http://127.0.0.1:9/v1"\nrevision = "2026-10"\n')
+    options = {"target": str(file), "dialect": "responses"}
+    config = SimpleNamespace(
+        getoption=options.get, args=[], invocation_params=SimpleNamespace(dir=tmp_path),
+        option=SimpleNamespace(collectonly=False, markexpr="smoke"),
+    )  # fmt: skip
+    served: list[Any] = []
+    monkeypatch.setattr(both_sides, "serving", lambda *given: nullcontext(served.extend(given) or Served(tmp_path)))
+    both_sides.served_to(config, ExitStack())  # type: ignore[arg-type]
+    assert served[3] == "2026-10"
+
+
 def test_a_message_can_be_divided_between_a_text_and_an_image() -> None:
     url = "data:image/png;base64,AAAA"
     parts = [{"type": "input_text", "text": "One."}, {"type": "input_image", "image_url": url}]
@@ -411,6 +452,18 @@ def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None
         "@request.string.stream: the client received HTTP 200 and a failure for a documented request, before the upstr"
     )
     assert "request.reaches-upstream" not in found
+
+
+def test_the_stream_of_a_request_that_is_not_served_has_no_cause_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Outcome("kite", "", [], "completed", None)
+    monkeypatch.setattr(checks_response, "both", lambda view: (sent, replace(sent, finish=FAILED)))
+    monkeypatch.setattr(checks_response, "_abandoned", lambda view, sent: False)
+    monkeypatch.setattr(checks_response, "streams", lambda leg: False)
+    view: Any = SimpleNamespace(record=SimpleNamespace(probe="request.tools.stream"), failing={}, client=None)
+    assert len(list(checks_response.finish(view))) == 1
+    view.failing["request.served"] = ["request.tools"]
+    with pytest.raises(CannotEvaluate):
+        list(checks_response.finish(view))
 
 
 @pytest.mark.parametrize(

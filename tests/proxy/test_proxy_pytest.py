@@ -84,6 +84,16 @@ def test_a_recorded_run_is_evaluated_again(by_command: dict[str, tuple[str, str,
     assert verdicts(tmp_path) == by_command
 
 
+def test_both_sides_are_reported_if_the_endpoint_cannot_be_checked(tmp_path: Path) -> None:
+    """A proxy can refuse all requests after the failures that both sides consist of; here its upstream does."""
+    target = tmp_path / "target.toml"
+    target.write_text('name = "x"\nendpoint = "http://127.0.0.1:9/v1"\nmodel = "mine"\n[proxy]\nmodel = "theirs"\n')
+    only = ("--only", "proxy.request.system-texts", "--only", "response.schema@text")
+    done = run(PYTEST, tmp_path, "--target", str(target), *only)
+    assert (done.returncode, "only both sides of the proxy were evaluated" in done.stderr) == (2, True), done.stderr
+    assert {one.partition("@")[0] for one in verdicts(tmp_path)} == {"proxy.request.system-texts"}
+
+
 def test_selections_of_pytest(tmp_path: Path) -> None:
     """``-k`` and ``--lf`` select among the cases, ``-x`` ends at the first failure, and a listing sends nothing."""
     cache = ("-o", f"cache_dir={tmp_path / 'cache'}")

@@ -14,6 +14,8 @@ from conformance.emulator.proxy.habit import CLEAN
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
+from conformance.proxy.root_causes import with_root_causes
+from conformance.results.records import CaseRecord, FindingRecord
 
 #: Ordinary requests and responses, forms, and failures.
 PROBES = ["request.*", "response.*", "form.*", "silence.*", "failure.[45]*", "failure.after*"]
@@ -58,6 +60,17 @@ def test_the_form_that_a_proxy_cannot_read_is_no_fault_of_concurrency(name: str)
 def test_arguments_without_deltas_are_not_also_buffered() -> None:
     habit = replace(CLEAN, events=deltas("function_call_arguments", lambda text: None))
     assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
+
+
+@pytest.mark.parametrize(("status", "follows"), [(401, True), (503, False)])
+def test_a_lock_after_failures_refuses_requests_after_cancelled_ones(status: int, follows: bool) -> None:
+    recording = recorded("responses", CLEAN, ["request.string"])
+    cases = [
+        CaseRecord(name, name.partition("@")[0], name.partition("@")[2], "proxy", "MUST", "fail",
+                   findings=(FindingRecord(f"received HTTP {got}", got=got),))
+        for name, got in (("proxy.failure.survives@failure.after", 401), ("proxy.cancel.next-served@cancel", status))
+    ]  # fmt: skip
+    assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
 
 
 def test_a_proxy_that_stops_serving_ends_the_run() -> None:

@@ -14,7 +14,7 @@ from ..request_hooks import SPOILED, crash, input_items, input_parts, inside, re
 from ..shapes import Dict, Item, ParsedRequest, Plan, Refusal, Reply, to_json
 from .inputs import dropped, kind, neighbours, some_item, without
 
-TOGETHER, HEADERS = "request.combination-accepted", "http.client-headers-served"
+TOGETHER, HEADERS, SURVIVES = "request.combination-accepted", "http.client-headers-served", "error.endpoint-survives"
 UNUSUAL, MIXED, MORE = "turns.unusual-history", "parallel.requests-do-not-mix", "usage.more-input-more-tokens"
 
 Test = Callable[[Dict], Any]
@@ -272,8 +272,8 @@ FAULTS: list[Behaviour] = [
           "http.no-sporadic-error", validate=after_refusal(SPOILED)),
     fault("error.next-request-refused", "Refuses the request behind a refused one too.", TOGETHER,
           validate=after_refusal(of(400, "input is not supported", "input", "invalid_request_error"))),
-    fault("auth.right-key-locked", "Refuses the right key once after a wrong one.", TOGETHER, auth=locked),
-    fault("request.same-again-refused", "Serves a request once.", "error.endpoint-survives", validate=once),
+    fault("auth.right-key-locked", "Refuses the right key once after a wrong one.", SURVIVES, auth=locked),
+    fault("request.same-again-refused", "Serves a request once.", SURVIVES, validate=once),
     fault("response.empty-the-second-time", "Responds to the same request with no output the second time.",
           "response.not-empty", draft=empty_the_second_time),
     fault("truncation.cap-stays", "Keeps the cap of the request before where there is none.",

@@ -111,6 +111,13 @@ def put_in(**members: object) -> Callable[[Dict], object]:
     return lambda one: one.update(members)
 
 
+def stays_open(ctx: Context, reply: Reply) -> Reply:
+    """Sends no end of a refused stream."""
+    if not ctx.stream or reply.status != 400:
+        return reply
+    return replace(reply.without("content-length"), framing="chunked", ending="stall")
+
+
 FAULTS = [
     fault("error.is-html", "Refuses with the HTML page of a gateway.", FORM, reply=refused(body("text/html", PAGE))),
     fault("error.is-text", "Refuses with plain text.", FORM,
@@ -196,6 +203,8 @@ FAULTS = [
           validate=again(lambda _, refusal: None)),
     fault("error.again-is-text", "Refuses the same request in plain text the second time.", FORM,
           reply=refused_again(body("text/plain", "Bad Request"))),
+    fault("error.stream-refusal-stays-open", "Sends no end of the response to a refused stream.", "http.body-complete",
+          reply=stays_open),
     fault("error.cut-off", "Closes the connection on an invalid request.", REAL, reply=bad_request(
         lambda _, reply: Reply(reply.status, reply.reason, [("Content-Length", "1")], [], "length", "cut"))),
 ]  # fmt: skip

@@ -190,6 +190,8 @@ FAULTS = [
     fault("http.redirects-get", "Redirects GET on the endpoint.", "http.no-redirect",
           "http.other-method-refused",
           reply=lambda ctx, reply: redirect(302, "/docs")(reply) if reply.status == 405 else reply),
+    fault("http.plain-behind-data", "Sends data: before the JSON of plain responses.", UTF8,
+          reply=plain(lambda reply: reply.saying(f"data: {reply.body.decode()}"))),
     fault("http.put-is-served", "Responds with HTTP 200 to PUT on the endpoint.", "http.other-method-refused",
           reply=other_method(200, {"status": "ok"}, method="PUT")),
     fault("http.put-is-500", "Responds with HTTP 500 to PUT.", "http.other-method-refused",

@@ -63,6 +63,12 @@ def foreign_opening(ctx: Context, stream: list[Dict]) -> list[Dict]:
     return stream if found is own else [*copy.deepcopy(found), *stream]
 
 
+def foreign_end(ctx: Context, stream: list[Dict]) -> list[Dict]:
+    """Ends with the terminal event of a concurrent stream that no client closed."""
+    found = neighbour(ctx, "end", copy.deepcopy(stream[-1]))
+    return stream if ctx.memory.get("closed") else [*stream[:-1], found]
+
+
 FAULTS = [
     fault("parallel.contents-mix", "Sends the output of a concurrent stream with ids of its own.", MIXED,
           draft=foreign_contents),
@@ -73,6 +79,8 @@ FAULTS = [
           events=foreign_text),
     fault("parallel.response-ids-mix", "Sends the id of a concurrent response in response.in_progress.",
           "identity.response-id", events=foreign_id),
+    fault("parallel.terminal-of-another", "Ends with the terminal event of a concurrent stream and its number.", MIXED,
+          numbered=foreign_end),
     fault("parallel.openings-mix", "Begins with the first two events of a concurrent stream.", "lifecycle.each-once",
           events=foreign_opening),
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import SPOILED, crash, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
-from ..shapes import ParsedRequest, Refusal, Reply
+from ..shapes import Dict, ParsedRequest, Refusal, Reply
 from ..validate import FLAGS, NUMBERS, STRINGS
 
 TYPE = re.compile(r"must be an? (string|object|array|boolean|integer|number)")
@@ -120,6 +120,12 @@ def trio(name: str, rule: str, what: str, *starts: str, serve: Hook[Refusal | No
     ]  # fmt: skip
 
 
+def decimals(body: Dict) -> bool:
+    """Whether temperature has more than one decimal."""
+    value = body.get("temperature")
+    return isinstance(value, float) and round(value, 1) != value
+
+
 FAULTS = [
     *(parameter(name) for name in PLAIN_PARAMETERS),
     *(edge(*row) for row in EDGES),
@@ -205,6 +211,8 @@ FAULTS = [
           validate=forgive(about("top_p must be between"))),
     fault("request.cap-out-of-range-served", "Serves max_output_tokens out of range.", "request.out-of-range",
           validate=forgive(about("max_output_tokens must be between"))),
+    fault("request.temperature-decimals-refused", "Refuses a temperature with two decimals.",
+          "request.combination-accepted", validate=refuse(decimals, "temperature")),
     fault("request.null-is-500", "Responds with HTTP 500 to null as an optional parameter.", "request.null-optional",
           validate=null_crash),
     fault("request.error-names-nothing", "Refuses without the name of the invalid parameter.",

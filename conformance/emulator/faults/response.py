@@ -8,6 +8,7 @@ from typing import Any
 
 from ..event_edits import change, cut, everywhere, final, first, items_in, parts_in, put, response
 from ..hooks import Behaviour, Context, fault
+from ..request_hooks import input_items
 from ..shapes import Dict, Item, ParsedRequest
 
 SCHEMA = "response.schema"
@@ -79,6 +80,12 @@ def all_text(one: Dict) -> str:
 
 def other_model(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
     return replace(parsed, model="mimo-v2-flash")
+
+
+def sent_calls(ctx: Context, whole: Dict) -> Dict:
+    """Puts the calls of the input, as the client sent them, before the output of a plain response."""
+    calls = [dict(one) for one in input_items(ctx.body) if one.get("type") == "function_call"]
+    return {**whole, "output": [*calls, *whole["output"]]} if ctx.stage == "plain" else whole
 
 
 FAULTS = [
@@ -175,6 +182,8 @@ FAULTS = [
           "response.echo-agrees", response=echo("instructions", "You are a helpful assistant.")),
     fault("response.effort-echo-differs", "Echoes another effort than the one sent.",
           "response.echo-agrees", response=echo("reasoning", {"effort": "xhigh", "summary": None})),
+    fault("response.repeats-sent-calls", "Puts the calls of the input, as sent, before the output of plain responses.",
+          "response.output-is-new", "item.function_call.schema", response=sent_calls),
     fault("response.first-item-without-status", "Omits the status of the first item.", SCHEMA,
           response=final(first("output", cut("status")))),
 ]  # fmt: skip

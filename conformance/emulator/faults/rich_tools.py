@@ -143,6 +143,8 @@ FAULTS: list[Behaviour] = [
           SERVED, validate=crash(parameters_hold('"type":["'))),
     fault("tools.description-not-ascii-is-500", "Responds with HTTP 500 to a description of a tool outside ASCII.",
           "request.combination-accepted", validate=crash(described_in_another_script)),
+    fault("tools.more-than-four-are-500", "Responds with HTTP 500 to more than four tools.", TOOLS,
+          validate=crash(lambda body: isinstance(body.get("tools"), list) and len(body["tools"]) > 4)),
     fault("tools.inner-objects-refused", "Refuses tools whose parameters contain nested objects.", TOOLS,
           validate=refuse(parameters_hold('"contact"'), "tools[0].parameters")),
     fault("tools.named-choice-calls-with-nothing", "Sends an empty string as the arguments of a required tool.", JSON,

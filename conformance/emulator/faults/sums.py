@@ -179,6 +179,14 @@ def shorter(text: str) -> str:
     return text[:-1]
 
 
+def empty_message(ctx: Context, whole: Dict) -> Dict:
+    """Puts a message without content before the calls of a plain response."""
+    if ctx.stage != "plain" or not any(item["type"] == "function_call" for item in whole["output"]):
+        return whole
+    empty = {"id": ctx.new_id("msg_"), "type": "message", "role": "assistant", "status": "completed", "content": []}
+    return {**whole, "output": [empty, *whole["output"]]}
+
+
 FAULTS = [
     *(fault for name in RULES for fault in per_kind(name)),
     fault("sum.blanks-lost-in-deltas", "Strips whitespace from deltas.", RULES[TEXT], events=deltas(str.strip)),
@@ -246,6 +254,8 @@ FAULTS = [
           plan=unthinking_plain),
     fault("sum.plain-in-two-messages", "Sends two messages instead of one in plain responses.", "sum.plain-same-shape",
           plan=split_plain),
+    fault("sum.plain-with-empty-message", "Sends an empty message before a call in plain responses.",
+          "sum.plain-same-kinds", response=empty_message),
     fault("sum.stream-without-output-text", "Omits output_text in streams.", "sum.plain-same-shape",
           response=response(cut("output_text"), "created", "in_progress", "terminal")),
     fault("sum.stream-without-error", "Omits error in streams.", "sum.plain-same-shape",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..event_edits import change, cut, final, put, response
-from ..hooks import Behaviour, Context, fault
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import input_items
 from ..shapes import Dict, ParsedRequest
 from ..tokens import count
@@ -87,6 +87,43 @@ def thought_too_many(usage: Dict) -> None:
     usage["output_tokens_details"]["reasoning_tokens"] = usage["output_tokens"] + 1
 
 
+def outside_ascii(name: str, text: Callable[[Context, Dict], object]) -> Hook[Dict]:
+    """Sends 0 as a counter of a text without ASCII characters."""
+
+    def hook(ctx: Context, whole: Dict) -> Dict:
+        read = text(ctx, whole) if ctx.stage in ("plain", "terminal") else None
+        if isinstance(read, str) and read and not any(map(str.isascii, read)):
+            zero(name)(whole["usage"])
+        return whole
+
+    return hook
+
+
+def added(whole: Dict, name: str, more: int) -> Dict:
+    """Raises a counter of a final response, and the total."""
+    usage = whole["usage"]
+    usage[name] += more
+    usage["total_tokens"] += more
+    return whole
+
+
+def instructions_stay(ctx: Context, whole: Dict) -> Dict:
+    if ctx.stage not in ("plain", "terminal"):
+        return whole
+    with ctx.lock:
+        kept = ctx.memory["instructions"] = ctx.body.get("instructions") or ctx.memory.get("instructions", "")
+    return whole if ctx.body.get("instructions") else added(whole, "input_tokens", count(kept))
+
+
+def accumulated(ctx: Context, whole: Dict) -> Dict:
+    if ctx.stage != "terminal":
+        return whole
+    with ctx.lock:
+        before = ctx.memory.get("output", 0)
+        ctx.memory["output"] = before + whole["usage"]["output_tokens"]
+    return added(whole, "output_tokens", before)
+
+
 FAULTS = [
     fault("usage.missing", "Sends no usage.", PRESENT, response=final(cut("usage"))),
     fault("usage.null", "Sends null as usage.", PRESENT, response=final(put(usage=None))),
@@ -139,5 +176,13 @@ FAULTS = [
     fault("usage.output-details-missing", "Omits output_tokens_details.", "response.schema",
           evidence="ggml-org/llama.cpp#22659",
           response=final(lambda one: one["usage"].pop("output_tokens_details"))),
+    fault("usage.output-outside-ascii-zero", "Counts no output without ASCII characters.", NONZERO,
+          response=outside_ascii("output_tokens", lambda ctx, whole: whole["output_text"])),
+    fault("usage.input-outside-ascii-zero", "Counts no input without ASCII characters.", NONZERO,
+          response=outside_ascii("input_tokens", lambda ctx, whole: ctx.body["input"])),
+    fault("usage.instructions-stay", "Counts the instructions of an earlier request where there are none.",
+          "usage.same-input-same-tokens", response=instructions_stay),
+    fault("usage.output-accumulates", "Adds up the output_tokens of all streams.", "truncation.usage-within-cap",
+          response=accumulated),
     counted("lists", "Wraps each counter in an array.", WHOLE, how=in_all(lambda count: [count])),
 ]  # fmt: skip

@@ -21,10 +21,6 @@ def _user_last(items: list[Dict]) -> list[Dict]:
     return [*items, {"role": "user", "content": "Continue."}] if ends else items
 
 
-def _text_or_calls(items: list[Dict]) -> list[Dict]:
-    return [{**one, "content": None} if one.get("tool_calls") else one for one in items]
-
-
 def _first_of_results(items: list[Dict]) -> list[Dict]:
     return [{**one, "output": one["output"][:1]} if isinstance(one.get("output"), list) else one for one in items]
 
@@ -312,9 +308,12 @@ FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 
 FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("text-or-calls", "Leaves out the text of a message with calls.", "request.texts",
-     {"sent": messages(_text_or_calls)}),
+     {"sent": messages(lambda items: [one | ({"content": None} if "tool_calls" in one else {}) for one in items])}),
     ("one-call-a-message", "Sends parallel calls in messages of their own.", "request.dialect",
      {"sent": messages(_one_call_a_message)}),
     ("last-call-alone", "Keeps only the last of parallel calls of the input.", "request.calls",
      {"sent": messages(_last_call)}),
+    ("ends-with-usage", "Ends a stream only if the upstream has sent its usage.", "forms.same-response",
+     {"events": lambda ctx, event: [] if "usage" in (event.get("response") or {})
+      and event["type"] == "response.completed" and event["response"]["usage"] is None else [event]}),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from ..shapes import Dict
 from .changes import (
     final,
     given,
+    messages,
     statuses,
     tools,
 )
@@ -96,6 +97,27 @@ def _characters(ctx: Context, event: Dict) -> list[Dict]:
     return [{**event, "delta": one} for one in event["delta"]]
 
 
+def _results_of_calls(items: list[Dict]) -> list[Dict]:
+    """The tool results, in the places that they have together, in the order of their calls."""
+    ids = [call["id"] for one in items for call in one.get("tool_calls") or ()]
+    ids += [one["call_id"] for one in items if one.get("type") == "function_call"]
+    places = [at for at, one in enumerate(items) if one.get("role") == "tool" or "output" in one]
+    results = sorted(places, key=lambda at: ids.index(items[at].get("tool_call_id") or items[at].get("call_id")))
+    made = dict(zip(places, (items[at] for at in results), strict=True))
+    return [made.get(at, one) for at, one in enumerate(items)]
+
+
+def _inlined(value: Any, tool: Dict) -> Any:
+    """A part of the schema of a tool with the definitions in place of the references to them."""
+    if isinstance(value, list):
+        return [_inlined(one, tool) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return tool["parameters"]["$defs"][value["$ref"].rpartition("/")[2]]
+    return {name: _inlined(one, tool) for name, one in value.items() if name != "$defs"}
+
+
 def _own_response_id(body: Dict) -> Dict:
     return {**body, "id": "resp_" + secrets.token_hex(16), "x_gateway": "1"}
 
@@ -114,6 +136,10 @@ VARIANTS = {
                  sent=given(temperature=1.0, top_p=0.95, user="gateway", tool_choice="auto")),
         _variant("stated-strict", "A tool can be sent as not strict, or strict, if the client sends no value.",
                  sent=tools(lambda one: {"strict": len(one["name"]) % 2 == 0, **one})),
+        _variant("inlines-definitions", "Definitions of a schema can be sent in place of the references to them.",
+                 sent=tools(lambda one: {**one, "parameters": _inlined(one.get("parameters"), one)})),
+        _variant("results-of-calls", "Tool results can be in the order of their calls.",
+                 sent=messages(_results_of_calls)),
         _variant("input-as-messages", "A string input can be sent as a message.", "responses", sent=_input_messages),
         _variant("own-ids", "A proxy can give responses its own ids.", **final(_own_response_id, stream=False)),
         _variant("own-headers", "A proxy can add headers.",
