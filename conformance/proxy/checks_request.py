@@ -9,7 +9,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import mapping
 from conformance.proxy import conversation
-from conformance.proxy.differences import LOST, Difference, of_requests
+from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
@@ -97,6 +97,7 @@ def sent_once(view: View) -> Findings:
         legs = [leg for leg in pair.upstream if leg.notes.get("matched") or not view.record.about.get("together")]
         begun = [leg for leg in legs if leg.ok and leg.chunks]
         number = len(legs)
+        silent = [leg for leg in legs[:-1] if leg.ended == "left" and not leg.chunks]
         if begun and legs[-1] is not begun[0]:
             first = begun[0]
             after = len(legs) - legs.index(first) - 1
@@ -105,6 +106,13 @@ def sent_once(view: View) -> Findings:
                 f"{sum(len(chunk.data) for chunk in first.chunks)} bytes of a response with HTTP {first.status}"
                 + ", whose calls the proxy returned with results of its own"
                 * pair.has_own_results
+            )
+            yield Finding(message, 1, number, at, number - 1)
+        elif silent and pair.client.ok and "silence" in view.record.about["kinds"]:
+            seconds = (silent[0].ended_at - silent[0].began) / 1000
+            message = (
+                f"the upstream received {number} requests for one of the client: the proxy disconnected after "
+                f"{seconds:.1f} s of silence, in which the upstream worked, and sent the request again"
             )
             yield Finding(message, 1, number, at, number - 1)
         elif number > _MOST:
@@ -273,4 +281,4 @@ def call_ids(view: View) -> Findings:
         got = results if sorted(results) != sorted(ids) else again
         made_ids, received_ids = ", ".join(ids), ", ".join(got) or "none"
         message = f"the upstream made the calls {made_ids}, and received the ids {received_ids} in the next request"
-        yield Finding(message, ids, got, 1, 0)
+        yield Finding(message, ids, got, 1, 0, EQUAL_IDS * (len(set(got)) < len(got)))

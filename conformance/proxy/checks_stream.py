@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.proxy.checks_response import SENT, TAKEN, both
+from conformance.proxy.checks_response import SENT, TAKEN, abandoned, both
+from conformance.proxy.differences import of_calls
 from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, outcome, streams
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
@@ -20,7 +21,7 @@ def _needs_matched(view: View) -> None:
         raise CannotEvaluate("the upstream requests do not contain the user's input")
 
 
-@rule("response.not-mixed", "concurrent")
+@rule("response.not-mixed", "concurrent", "concurrent-calls")
 def not_mixed(view: View) -> Findings:
     """Each client receives its own response, as it does alone."""
     _needs_matched(view)
@@ -48,7 +49,7 @@ def _foreign(view: View, pair: Pair) -> Finding | None:
 _ALONE = ("request.served", "response.text", "response.finish", "response.form", "streaming.text")
 
 #: The probes with such streams alone: with the same deltas, and divided within lines.
-_ALONE_PROBES = {"streaming.text", "form.split-lines"}
+_ALONE_PROBES = {"streaming.text", "streaming.arguments", "form.split-lines"}
 
 _BESIDE = "beside other streams, "
 
@@ -56,8 +57,8 @@ _BESIDE = "beside other streams, "
 def _disturbed(view: View, pair: Pair) -> Finding | None:
     """What differs from the upstream's response beside other streams alone."""
     alone = {probe for name in (*_ALONE, "forms.same-response") for probe in view.failing.get(name, ())}
-    leg = pair.client
-    if alone & _ALONE_PROBES or "response.text" in view.failing or not pair.upstream or leg.ended == "time-out":
+    leg, content = pair.client, "response.calls" if view.record.probe == "concurrent.calls" else "response.text"
+    if alone & _ALONE_PROBES or content in view.failing or not pair.upstream or leg.ended == "time-out":
         return None
     if leg.status is not None and leg.status >= 500 and view.upstream(pair).ok:
         says = f"{_BESIDE}the client received {status_of(leg)}, and the upstream served the request"
@@ -77,7 +78,8 @@ def _damaged(leg: Leg, sent: Outcome, taken: Outcome) -> Finding | None:
     for name, want, got in (("text", sent.text, taken.text), ("deltas of the text", sent.text, parts)):
         if want != got:
             return Finding(_BESIDE + text_differs(name, want, got, SENT, TAKEN), want, got)
-    return None
+    found = next(of_calls(sent.calls, taken.calls), None)
+    return Finding(_BESIDE + found.message, found.want, found.got) if found else None
 
 
 @rule("streaming.concurrent", "concurrent")
@@ -120,9 +122,10 @@ def _held(view: View, kind: str) -> Findings:
     held = leg.notes.get("held")
     if held:
         wait = view.settings["wait"]
+        packed = " in a compressed stream" * bool(view.client.header("content-encoding", True))
         message = (
             f"the upstream sent the {kind} {held['text']!r} in part {held['step']} of the stream, and the client had "
-            f"not received it after {wait:g} s: the proxy buffers the {kind}"
+            f"not received it after {wait:g} s: the proxy buffers the {kind}{packed}"
         )
         yield Finding(message, f"received within {wait:g} s", "not received before the next event", 0, 0)
 
@@ -146,6 +149,8 @@ def streaming_arguments(view: View) -> Findings:
     """Each delta of the arguments is received before the next is sent."""
     if view.record.about.get("held") == "arguments" and not outcome(view.served(), "responses").calls:
         raise CannotEvaluate("the client received no call")
+    if view.record.about.get("held") == "arguments" and not deltas(view.client, "function_call_arguments"):
+        raise CannotEvaluate("the client received no delta of the arguments")  # sum.arguments-deltas reports it.
     yield from _held(view, "arguments")
 
 
@@ -166,7 +171,10 @@ def silence(view: View) -> Findings:
     except CannotEvaluate as error:
         yield Finding(f"{says}, and {at_client(error)}", "the response of the upstream", status_of(leg))
         return
-    if taken.finish != "completed" and "response.finish" not in view.failing:
+    if abandoned(view, outcome(view.upstream(), view.dialect)):
+        says = f"{says}, the proxy closed the upstream connection, and the response to the client is {taken.finish}"
+        yield Finding(says, "the response of the upstream", taken.finish)
+    elif taken.finish != "completed" and "response.finish" not in view.failing:
         how = "a failure event" if taken.finish == FAILED else taken.finish
         yield Finding(f"{says}, and the response to the client ended as {how} ({leg.ended})", "completed", taken.finish)
 

@@ -23,16 +23,21 @@ _NO_PARAMETERS: tuple[Any, ...] = (None, {}, {"type": "object"}, {"type": "objec
 @dataclass
 class Turn:
     """Consecutive contents of one role. ``texts`` are its texts in order; ``calls`` are (id, name, arguments),
-    ``results`` (id of the call, text). ``media`` are URLs of images, audio and video, and ``order`` the order of texts
-    and media, each ``text`` or a URL. ``reasoning`` are the texts of reasoning items."""
+    ``results`` (id of the call, its texts). ``media`` are URLs of images, audio and video, and ``order`` the order of
+    texts and media, each ``text`` or a URL. ``reasoning`` are the texts of reasoning items."""
 
     role: str
     texts: list[str] = field(default_factory=list)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
-    results: list[tuple[str, str]] = field(default_factory=list)
+    results: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     media: list[str] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
+
+    @property
+    def all_texts(self) -> list[str]:
+        """The texts and the tool results."""
+        return [*self.texts, *("".join(texts) for _, texts in self.results)]
 
 
 @dataclass
@@ -104,7 +109,7 @@ def _add_item(made: Conversation, item: dict[str, Any]) -> None:
         call = (str(item.get("call_id")), str(item.get("name")), str(item.get("arguments")))
         _turn(made, "assistant").calls.append(call)
     elif kind == "function_call_output":
-        _turn(made, "tool").results.append((str(item.get("call_id")), "".join(_texts(item.get("output")))))
+        _turn(made, "tool").results.append((str(item.get("call_id")), tuple(_texts(item.get("output")))))
     elif kind == "reasoning":
         parts = [*objects(item.get("content")), *objects(item.get("summary"))]
         _turn(made, "assistant").reasoning += [str(part.get("text", "")) for part in parts]
@@ -151,7 +156,7 @@ def of_chat(body: dict[str, Any]) -> Conversation:
     for message in objects(body.get("messages")):
         _add_chat_message(made, message)
     if waiting := _without_result(objects(body.get("messages"))):
-        made.problems.append(f"the messages after the tool call {waiting} do not begin with the results of its message")
+        made.problems.append(waiting)
     if orphan := _without_call(objects(body.get("messages"))):
         made.problems.append(f"the tool message with the id {orphan} does not follow a message with that call")
     for tool in objects(body.get("tools")):
@@ -196,7 +201,7 @@ def _add_chat_message(made: Conversation, message: dict[str, Any]) -> None:
         if part.get("type") not in _CHAT_PARTS:
             made.problems.append(f"a content part has the type {part.get('type')!r}, expected text or image_url")
     if role == "tool":
-        _turn(made, "tool").results.append((str(message.get("tool_call_id")), "".join(_texts(content))))
+        _turn(made, "tool").results.append((str(message.get("tool_call_id")), tuple(_texts(content))))
         return
     _add_message(made, role, content)
     if role != "assistant":
@@ -212,17 +217,19 @@ def _add_chat_message(made: Conversation, message: dict[str, Any]) -> None:
 
 
 def _without_result(messages: list[dict[str, Any]]) -> str:
-    """The id of a call whose result is not in the tool messages that follow its message directly; empty if there is
+    """A call whose result is not in the tool messages that follow its message directly, as a problem; empty if there is
     none."""
     waiting: list[str] = []
-    for message in messages:
+    results: list[str] = []
+    for message in [*messages, {}]:
         if message.get("role") == "tool":
-            waiting = [one for one in waiting if one != message.get("tool_call_id")]
-        elif waiting:
-            return waiting[0]
+            results.append(str(message.get("tool_call_id")))
+        elif missing := [one for one in waiting if one not in results]:
+            got = f"tool results with the ids {', '.join(results)}" if results else "no tool result"
+            return f"the tool call {missing[0]} is followed by {got}, expected its own result"
         else:
-            waiting = [str(call.get("id")) for call in objects(message.get("tool_calls"))]
-    return waiting[0] if waiting else ""
+            waiting, results = [str(call.get("id")) for call in objects(message.get("tool_calls"))], []
+    return ""
 
 
 def _without_call(messages: list[dict[str, Any]]) -> str:
@@ -249,7 +256,10 @@ def _add_tool(made: Conversation, tool: dict[str, Any]) -> None:
     }
 
 
-def results_by_id(sent: list[tuple[str, str]], received: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
+Texts = tuple[str, ...]
+
+
+def results_by_id(sent: list[tuple[str, Texts]], received: list[tuple[str, Texts]]) -> list[tuple[str, Texts, Texts]]:
     """For each tool result the id of its call, its text and that which was received: the one with that id, in any
     order, or the one at its place where the ids are others, or the same texts have other ids (:func:`pairing`)."""
     ids, texts = ([sorted(one[at] for one in each) for each in (sent, received)] for at in (0, 1))
@@ -261,7 +271,7 @@ def results_by_id(sent: list[tuple[str, str]], received: list[tuple[str, str]]) 
     return [(name, text, actual) for (name, text), (_, actual) in zip(sent, received, strict=True)]
 
 
-def pairing(conversation: Conversation) -> list[tuple[str, int, str]]:
+def pairing(conversation: Conversation) -> list[tuple[Texts, int, str]]:
     """For each tool result its text, the number of the call that it belongs to by its id (-1: none), and its id."""
     ids = [call[0] for turn in conversation.turns for call in turn.calls]
     results = [result for turn in conversation.turns for result in turn.results]

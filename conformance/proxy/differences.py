@@ -38,8 +38,8 @@ class Difference:
     group: str = ""
 
 
-#: The group of contents of the input that are lost completely.
-LOST = "lost content"
+#: The groups of contents of the input that are lost completely, and of calls whose ids are not distinct.
+LOST, EQUAL_IDS = "lost content", "equal call ids"
 
 
 def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, str]:
@@ -167,9 +167,9 @@ def _lost_calls(sent: Sequence[Turn], received: Sequence[Turn]) -> Difference | 
 
 
 def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: list[str]) -> Difference:
-    known = [text for one in sent for text in [*one.texts, *(result for _, result in one.results)]]
+    known = [text for one in sent for text in one.all_texts]
     for one in received:
-        for text in [*one.texts, *(result for _, result in one.results)]:
+        for text in one.all_texts:
             if (
                 len(actual) > len(roles)
                 and text.strip()
@@ -218,21 +218,21 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
         return
     for one, other in zip(sent.calls, received.calls, strict=True):
         if one[1] != other[1]:
-            yield Difference(
-                "request.calls", f"{where}: a call has the name {other[1]!r}, expected {one[1]!r}", one, other
-            )
+            says = f"{where}: a call has the name {other[1]!r}, expected {one[1]!r}"
+            yield Difference("request.calls", says, one, other)
         elif not same_json(one[2], other[2]):
-            yield Difference(
-                "request.calls", text_differs(f"{where}, arguments of {one[1]}", one[2], other[2]), one[2], other[2]
-            )
+            says = text_differs(f"{where}, arguments of {one[1]}", one[2], other[2])
+            yield Difference("request.calls", says, one[2], other[2])
     if len(sent.results) != len(received.results):
         count = f"{len(received.results)} tool results, the client sent {len(sent.results)}"
         yield Difference("request.calls", f"{where}: the upstream received {count}", sent.results, received.results)
         return
-    for name, text, actual in results_by_id(sent.results, received.results):
-        if text != actual:
-            says = text_differs(f"{where}, result of the call {name}", text, actual)
-            yield Difference("request.calls", says, text, actual)
+    for name, texts, others in results_by_id(sent.results, received.results):
+        # Several texts can be joined by white space.
+        want, got, extra = _consumed(texts, others) if len(texts) > 1 else ("".join(texts), "".join(others), "")
+        if want != got or extra:
+            says = text_differs(f"{where}, result of the call {name}", want, got or extra)
+            yield Difference("request.calls", says, want, got or extra)
 
 
 def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
@@ -314,4 +314,4 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
     ids = [one.call_id for one in received]
     if len(set(ids)) < len(ids) or "" in ids:
         says = f"the call ids {_listed(ids)} are not distinct"
-        yield Difference("response.calls", says, want="distinct ids", got=ids)
+        yield Difference("response.calls", says, "distinct ids", ids, EQUAL_IDS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,10 +84,20 @@ class Follower:
     def has(self, text: str) -> bool:
         """Whether the client has received this text, in one delta or over several."""
         body = bytes(self._received)
-        if len(body) != self._size:
-            self._size = len(body)
+        size = len(body)
+        body = _unpacked(body)
+        if size != self._size:
+            self._size = size
             self._text = "".join(_unescaped(found) for found in _DELTA.findall(body))
         return text in self._text or text.encode() in body
+
+
+def _unpacked(body: bytes) -> bytes:
+    """What a client has of a body so far, if it may be compressed by gzip."""
+    if body.startswith(b"\x1f\x8b"):
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body)
+    return body
 
 
 def _unescaped(text: bytes) -> str:

@@ -26,7 +26,7 @@ Places = Mapping[str, tuple[Record, Finding]]
 _TEXTS = (
     "request.reaches-upstream", "request.texts", "request.system-texts", "request.media", "request.calls",
     "request.tools", "request.parameters", "request.nothing-added", "response.text", "response.reasoning",
-    "response.calls",
+    "response.call-ids", "response.calls",
 )  # fmt: skip
 
 #: Rules whose violations follow from that of another one, by that rule.

@@ -13,26 +13,27 @@ from conformance.proxy.rules import RULES
 
 #: The probes that show the violation of a rule.
 PROBES = {
-    "request.served": "request.large",
+    "request.served": "request.large response.text",
     "request.reaches-upstream": "request.string request.repeated",
-    "request.sent-once": "request.string failure.cut-in-body",
+    "request.sent-once": "request.string failure.cut-in-body silence.plain",
     "request.no-useless-retry": "failure.400",
     "request.dialect": "request.parts request.tool-results request.tools",
     "request.host": "request.string",
     "request.model": "request.string",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "
-    "request.parts request.history request.long-history",
+    "request.parts request.history request.long-history request.results-last",
     "request.roles-and-order": "request.everything request.tool-results request.history request.late-developer-message "
     "request.image request.long-history request.system-messages",
-    "request.calls": "request.tool-results request.large-tool-result request.reasoning-item request.call-round-trip",
+    "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result "
+    "request.reasoning-item request.call-round-trip",
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",
     "request.tools": "request.tools request.many-tools",
     "request.strict": "request.many-tools",
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
     "request.effort-low request.json-object request.json-object.stream",
-    "request.nothing-added": "request.string request.hard-text",
+    "request.nothing-added": "request.string request.hard-text request.results-last",
     "credentials.client-key-kept": "request.string",
     "credentials.upstream-key-sent": "request.string",
     "credentials.upstream-key-hidden": "request.string failure.500 failure.quoted-key",
@@ -40,7 +41,7 @@ PROBES = {
     "request.undocumented": "request.undocumented",
     "credentials.refused-as-client-error": "key.wrong key.missing",
     "response.text": "response.text response.text.stream response.equal-deltas response.reasoning "
-    "response.reasoning.stream response.call response.call.stream response.parallel-calls.stream",
+    "response.two-rounds response.reasoning.stream response.call response.call.stream response.parallel-calls.stream",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
@@ -48,8 +49,8 @@ PROBES = {
     "response.usage": "response.reasoning response.text.stream",
     "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
     "silence.middle failure.after.stream",
-    "response.not-mixed": "concurrent.streams",
-    "streaming.text": "streaming.text",
+    "response.not-mixed": "concurrent.streams concurrent.calls",
+    "streaming.text": "streaming.text streaming.after-tools",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",
     "streaming.silence": "silence.middle",

@@ -9,6 +9,7 @@ import pytest
 from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
+from conformance.emulator.proxy.changes import deltas
 from conformance.emulator.proxy.habit import CLEAN
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
@@ -30,6 +31,7 @@ PROBES = ["request.*", "response.*", "form.*", "silence.*", "failure.[45]*", "fa
         ("last-items-alone", "request.roles-and-order"),
         ("errors-are-400", "failure.server-error-kept"),
         ("empty-output", "response.text"),
+        ("lengths-in-characters", "request.served"),
     ],
 )
 def test_one_defect_is_one_cause_in_all_probes(name: str, rule: str) -> None:
@@ -53,6 +55,11 @@ def test_independent_defects_stay_visible(names: tuple[str, str], rules: set[str
 @pytest.mark.parametrize("name", ["reads-space", "reads-chunks"])
 def test_the_form_that_a_proxy_cannot_read_is_no_fault_of_concurrency(name: str) -> None:
     assert set(violated("chat", FAULTS[name], ["form.*", "concurrent.*"])) == {"forms.same-response"}
+
+
+def test_arguments_without_deltas_are_not_also_buffered() -> None:
+    habit = replace(CLEAN, events=deltas("function_call_arguments", lambda text: None))
+    assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
 
 
 @pytest.mark.parametrize(("status", "follows"), [(401, True), (503, False)])

@@ -153,18 +153,21 @@ def stale(ctx: Context, body: Dict) -> Dict:
     return {**body, name: [*before, *now]}
 
 
-def mixed(ctx: Context, event: Dict) -> list[Dict]:
-    """Sends the latest delta of any stream, while there are several."""
-    kind = event.get("type")
-    with ctx.lock:
-        running = ctx.memory.setdefault("running", set())
-        running.add(id(ctx))
-        if kind in ("response.completed", "response.incomplete"):
-            running.discard(id(ctx))
-        if kind != "response.output_text.delta" or len(running) < 2:
-            return [event]
-        made, ctx.memory["delta"] = ctx.memory.get("delta", event["delta"]), event["delta"]
-    return [{**event, "delta": made}]
+def mixed(kind: str) -> Any:
+    """A hook for the events of a stream: sends the latest delta of a kind of any stream, while there are several."""
+
+    def events(ctx: Context, event: Dict) -> list[Dict]:
+        with ctx.lock:
+            running = ctx.memory.setdefault("running", set())
+            running.add(id(ctx))
+            if event.get("type") in ("response.completed", "response.incomplete"):
+                running.discard(id(ctx))
+            if event.get("type") != f"response.{kind}.delta" or len(running) < 2:
+                return [event]
+            made, ctx.memory["delta"] = ctx.memory.get("delta", event["delta"]), event["delta"]
+        return [{**event, "delta": made}]
+
+    return events
 
 
 def kept_text(ctx: Context, event: Dict) -> list[Dict]:

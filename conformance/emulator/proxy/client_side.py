@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -62,6 +63,7 @@ class ClientSide(BaseHTTPRequestHandler):
     ctx: Context
     _begun = False
     _number = 0
+    _packer: Any = None
 
     def log_message(self, format: str, *args: Any) -> None:
         """Writes no access log."""
@@ -99,6 +101,9 @@ class ClientSide(BaseHTTPRequestHandler):
         framing = {"Connection": "close"} if closes else {"Transfer-Encoding": "chunked"}
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", **framing}
         self.close_connection = self.close_connection or closes
+        if self.server.settings.packs and "gzip" in self.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            self._packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
         self._head(200, headers)
         self._begun = True
         self._number = 0
@@ -119,11 +124,21 @@ class ClientSide(BaseHTTPRequestHandler):
 
     def _chunk(self, data: bytes) -> None:
         settings = self.server.settings
+        if self._packer:
+            data = self._packer.compress(data)
+            data += self._packer.flush(zlib.Z_SYNC_FLUSH) if settings.packs == "events" else b""
+            if not data:
+                return
+        self._out_chunk(settings, data)
+
+    def _out_chunk(self, settings: Settings, data: bytes) -> None:
         size = len(data.decode("utf-8", "ignore")) if settings.framing == "characters" else len(data)
         self.wfile.write(data if settings.delimits_by_close else b"%x\r\n%s\r\n" % (size, data))
 
     def _finish(self) -> None:
         self._begin()
+        if self._packer:
+            self._out_chunk(self.server.settings, self._packer.flush())
         if self.server.settings.framing == "endless":
             self.close_connection = True
         elif not self.server.settings.delimits_by_close:
@@ -157,7 +172,9 @@ class ClientSide(BaseHTTPRequestHandler):
         self._plain(status, to_json(value).encode(), {"Content-Type": "application/json", **(headers or {})})
 
     def _plain(self, status: int, data: bytes, headers: dict[str, str]) -> None:
-        self._head(status, {**headers, "Content-Length": str(len(data))})
+        short = self.server.settings.framing == "short"
+        size = len(data.decode("utf-8", "ignore")) if short else len(data)
+        self._head(status, {**headers, "Content-Length": str(size)})
         self.wfile.write(data)
 
     def _head(self, status: int, headers: dict[str, str]) -> None:

@@ -16,6 +16,15 @@ def _one_user_turn(items: list[Dict]) -> list[Dict]:
     return [one for one, other in pairs if not one.get("role") == other.get("role") == "user"]
 
 
+def _user_last(items: list[Dict]) -> list[Dict]:
+    ends = items[-1:] and (items[-1].get("role") == "tool" or items[-1].get("type") == "function_call_output")
+    return [*items, {"role": "user", "content": "Continue."}] if ends else items
+
+
+def _first_of_results(items: list[Dict]) -> list[Dict]:
+    return [{**one, "output": one["output"][:1]} if isinstance(one.get("output"), list) else one for one in items]
+
+
 def _images_first(items: list[Dict]) -> list[Dict]:
     for one in items:
         if isinstance(one.get("content"), list):
@@ -75,6 +84,12 @@ def _plain_format(ctx: Context, body: Dict) -> Dict:
 
 def _small_calls(body: Dict) -> Dict:
     return {**body, "output": [one for one in body["output"] if len(one.get("arguments", "")) < 5_000]}
+
+
+def _first_message(body: Dict) -> Dict:
+    kinds = [one["type"] for one in body["output"]]
+    kept = [one for at, one in enumerate(body["output"]) if kinds[at] != "message" or "message" not in kinds[:at]]
+    return {**body, "output": kept}
 
 
 def _part_of_key(ctx: Context, failure: Failure) -> Failure:
@@ -194,6 +209,10 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(_system_last)}),
     ("instructions-or-tools", "Leaves out the instructions if there are tools.", "request.system-texts",
      {"sent": _no_instructions}),
+    ("asks-after-results", "Adds a message of the user after tool results at the end.", "request.nothing-added",
+     {"sent": messages(_user_last)}),
+    ("drops-equal-messages", "Leaves out a message that equals an earlier one.", "request.roles-and-order",
+     {"sent": messages(lambda items: [one for at, one in enumerate(items) if one not in items[:at]])}),
     ("images-first", "Sends images before the texts.", "request.roles-and-order", {"sent": messages(_images_first)}),
     ("rounds-integers", "Rounds large integers in arguments of earlier calls.", "request.calls",
      {"sent": messages(_rounded)}),
@@ -232,6 +251,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("requires-tools", "Sends tool_choice required with tools.", "request.parameters", {"sent": _required}),
     ("sizes-in-characters", "States the sizes of chunks in characters.", "response.form",
      {"settings": {"framing": "characters"}}),
+    ("lengths-in-characters", "States the length of a body in characters.", "request.served",
+     {"settings": {"framing": "short"}}),
     ("no-last-chunk", "Closes the connection in place of the last chunk.", "response.form",
      {"settings": {"framing": "endless"}}),
     ("shares-lines", "Joins the rest of a line with the next bytes of any stream.", "response.not-mixed",
@@ -264,6 +285,11 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"needs_http_11": True}}),
     ("takes-interim-responses", "Takes an interim response for the final one.", "forms.rare-same-response",
      {"settings": {"takes_interim": True}}),
+    ("buffers-compressed", "Sends a compressed stream at its end.", "streaming.text", {"settings": {"packs": "whole"}}),
+    ("sends-again-in-silence", "Sends the request again after a short silence of the upstream.",
+     "request.sent-once streaming.silence", {"settings": {"time_out": 0.25, "retries": 1, "retried": (504,)}}),
+    ("completes-silent-streams", "Reports a response as completed after a short silence, or an interruption.",
+     "streaming.silence failure.honest", {"settings": {"time_out": 0.25, "completes": True}}),
     ("drops-earlier-calls", "Leaves out the function calls of the input.", "request.calls",
      {"sent": messages(_no_calls)}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
@@ -273,11 +299,16 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("no-empty-parameters", "Leaves out the parameters of a function without parameters.", "request.dialect",
      {"sent": tools(_filled)}),
+    ("first-part-of-results", "Sends only the first part of a tool result.", "request.calls",
+     {"sent": messages(_first_of_results)}),
+    ("first-message-alone", "Leaves out every message but the first.", "response.text", final(_first_message)),
     ("loses-events", "Leaves out each seventh event.", "response.text", {"events": _fewer_events}),
     ("repeats-events", "Sends each seventh event twice.", "response.text", {"events": _more_events}),
 )  # fmt: skip
 
 FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("text-or-calls", "Leaves out the text of a message with calls.", "request.texts",
+     {"sent": messages(lambda items: [one | ({"content": None} if "tool_calls" in one else {}) for one in items])}),
     ("one-call-a-message", "Sends parallel calls in messages of their own.", "request.dialect",
      {"sent": messages(_one_call_a_message)}),
     ("last-call-alone", "Keeps only the last of parallel calls of the input.", "request.calls",

@@ -70,24 +70,27 @@ class Habit:
 class Settings:
     """What the reference proxy does. `buffers`: the kinds of events (`all`, `text`, `reasoning`, `arguments`) that
     are sent only at the end. `drains`: it reads the upstream to its end after the client has disconnected.
-    `time_out`: seconds of silence of the upstream. `retries` attempts after these `retried` statuses (0: no
-    response), and after `retries_begun` a broken stream. `completes`: a broken response is completed. `ends`: a
-    broken stream ends without a terminal event. `aborts`: the connection is closed instead. `hangs`: it is kept open.
-    `caches` responses by body. `checks_key_late`: after the upstream's response. `one_at_a_time`: requests wait for
-    each other. `accepts_gzip`, `reader`: the mistakes of a parser (`lf`: only line feeds; `text`: splits like
-    `str.splitlines`; `chunks`: one event for each read; `limit`: lines to 64 KiB; `shared`: all streams share the
-    rest of a line). `stops_after` a failure of the upstream (`failure`, or without a response `failure: silent`) or a
-    disconnected client (`cancel`): all later requests are refused. `framing` of chunks: their sizes in `characters`,
-    or `endless`, without a last one. `watches`: a disconnected client is noticed while the upstream is silent, with
-    `look` seconds between two looks; `watches_streams_alone`: only in streams. `completes_empty`: a stream without an
+    `time_out`: seconds of silence of the upstream, four times as many at a retry. `retries` attempts after these
+    `retried` statuses (0: no response), and after `retries_begun` a broken stream. `completes`: a broken response
+    is completed. `ends`: a broken stream ends without a terminal event. `aborts`: the connection is closed
+    instead. `hangs`: it is kept open. `caches` responses by body. `checks_key_late`: after the upstream's
+    response. `one_at_a_time`: requests wait for each other. `accepts_gzip`, `reader`: the mistakes of a parser
+    (`lf`: only line feeds; `text`: splits like `str.splitlines`; `chunks`: one event for each read; `limit`: lines
+    to 64 KiB; `shared`: all streams share the rest of a line). `stops_after` a failure of the upstream (`failure`,
+    or without a response `failure: silent`) or a disconnected client (`cancel`): all later requests are refused.
+    `framing` of chunks: their sizes in `characters`, or `endless`, without a last one; `short`: the length of a
+    body in characters. `watches`: a disconnected client is noticed while the upstream is silent, with `look`
+    seconds between two looks; `watches_streams_alone`: only in streams. `completes_empty`: a stream without an
     event is completed. `skips_invalid`: events that are not JSON are ignored. `needs_http_11`: a response with
-    HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response. `ends_alike`: a stream ends without a
-    terminal event if the upstream ended it so. `header_limit`: the bytes of headers above which the response of the
-    upstream is a failure (0: none). `key_status` refuses a key. `passes_cut`: a plain body that was cut is passed on
-    as complete. `slots` (0: any number) that requests take, and that a disconnected client does not give back.
-    `delimits_by_close`: a stream ends with its connection. `calls_a_chunk`: the tool calls that are read of one chunk
-    (None: all). `untyped_errors`: the event of an error in a stream is its object, without a type. `hides_key`: the
-    upstream's key is removed from its messages. `limits`: a broken stream is incomplete."""
+    HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response. `ends_alike`: a stream ends
+    without a terminal event if the upstream ended it so. `header_limit`: the bytes of headers above which the
+    response of the upstream is a failure (0: none). `key_status` refuses a key. `passes_cut`: a plain body that
+    was cut is passed on as complete. `slots` (0: any number) that requests take, and that a disconnected client
+    does not give back. `delimits_by_close`: a stream ends with its connection. `calls_a_chunk`: the tool calls
+    that are read of one chunk (None: all). `untyped_errors`: the event of an error in a stream is its object,
+    without a type. `hides_key`: the upstream's key is removed from its messages. `limits`: a broken stream is
+    incomplete. `packs`: a stream is compressed if the client accepts it, and sent at each of its `events`, or as a
+    `whole`."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -130,6 +133,7 @@ class Settings:
     untyped_errors: bool = False
     hides_key: bool = True
     limits: bool = False
+    packs: str = ""
 
 
 CLEAN = Habit("clean", "Changes nothing.")

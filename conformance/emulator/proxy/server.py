@@ -98,11 +98,10 @@ class _Handler(ClientSide):
         if not isinstance(body, dict):
             raise Failure(400, "the body is not a JSON object")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        server = self.server
+        server, stream = self.server, body.get("stream") is True
         self.ctx = Context(
-            body, headers, body.get("stream") is True, server.dialect, server.upstream, server.keys, server.memory,
-            server.lock,
-        )  # fmt: skip
+            body, headers, stream, server.dialect, server.upstream, server.keys, server.memory, server.lock
+        )
         cached = server.memory.get(f"cache {raw!r}") if settings.caches else None
         if cached:
             self._json(200, cached)
@@ -120,14 +119,14 @@ class _Handler(ClientSide):
         if ctx.stream and settings.begins_at_once:
             self._begin()
         for attempt in range(settings.retries + 1):
-            last = attempt == settings.retries
+            self._tried = attempt
             try:
                 self._attempt(settings, data, allowed, raw, made.get("stream") is True)
                 return
             except Failure as failure:
                 broken = dict(failure.headers).get("broken")
                 again = settings.retries_begun if broken else (failure.upstream or failure.status) in settings.retried
-                if last or self._begun or not again:
+                if attempt == settings.retries or self._begun or not again:
                     raise
 
     def _attempt(self, settings: Settings, data: bytes, allowed: bool, raw: bytes, streams: bool) -> None:
@@ -155,10 +154,11 @@ class _Handler(ClientSide):
 
     def _open(self, settings: Settings, data: bytes) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         parts = urlsplit(self.server.upstream)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=settings.time_out)
-        key = self.server.keys["upstream"]
+        wait = settings.time_out * 4**self._tried
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=wait)
         if not settings.takes_interim:
             connection.response_class = FinalResponse
+        key = self.server.keys["upstream"]
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}", "User-Agent": "proxy/1"}
         headers["Accept-Encoding"] = "gzip" if settings.accepts_gzip else "identity"
         headers = through(self.server.habit.headers, self.ctx, headers)  # type: ignore[arg-type]

@@ -41,6 +41,15 @@ def _parts(ctx: Context, body: Dict) -> Dict:
     return body
 
 
+def _joined_results(ctx: Context, body: Dict) -> Dict:
+    """Tool results of several parts with a line break between them."""
+    outputs = {one["call_id"]: one["output"] for one in ctx.body["input"] if "output" in one}
+    for one in body["messages"]:
+        if isinstance(parts := outputs.get(one.get("tool_call_id")), list):
+            one["content"] = "\n".join(part["text"] for part in parts)
+    return body
+
+
 def _divided(ctx: Context, body: Dict) -> Dict:
     """A message of the user for each part, whose content is a string if the part is a text."""
     divided = []
@@ -120,6 +129,7 @@ VARIANTS = {
         _variant("joined-system", "System texts can be joined in one message.", "chat", sent=_joined),
         _variant("content-parts", "A content can be a string or parts.", "chat", sent=_parts),
         _variant("divided-messages", "A message of several parts can be several messages.", "chat", sent=_divided),
+        _variant("joined-results", "The parts of a tool result can be joined.", "chat", sent=_joined_results),
         _variant("max-tokens", "max_tokens is the older name of max_completion_tokens.", "chat", sent=_max_tokens),
         _variant("thinking-switch", "The effort can be sent as a switch.", "chat", sent=_thinking),
         _variant("stated-defaults", "A default can be stated.",
@@ -160,5 +170,7 @@ VARIANTS = {
                  settings={"ends_alike": True}),
         _variant("delimits-by-close", "The end of the connection can be the end of a stream, also of one that was cut.",
                  settings={"delimits_by_close": True, "aborts": True}),
+        _variant("compresses-streams", "A stream can be compressed if the client accepts it.",
+                 settings={"packs": "events"}),
     )
 }  # fmt: skip

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Kit, ProbeRequest, plan
-from conformance.proxy.probes.deltas import PARTS, divide, words
+from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
 from conformance.proxy.probes.probe import body_of
+from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Script, ScriptedResponse, Step
 
 #: Seconds for the other streams to take part in a round.
@@ -21,13 +23,26 @@ TOGETHER = 8
 
 def together(kit: Kit) -> None:
     """Concurrent streams: one sends a part of a line, the others a delta each, and then the first the rest of it."""
+    _send_together(kit, "text", {})
+
+
+def together_with_calls(kit: Kit) -> None:
+    """The same with the arguments of a call: translators keep the state of calls separately from that of texts."""
+    _send_together(kit, "arguments", {"tools": TOOLS})
+
+
+def _send_together(kit: Kit, kind: str, more: Mapping[str, Any]) -> None:
     interleaver = _Interleaver(TOGETHER)
     probe_requests = []
     for number in range(TOGETHER):
         canary = kit.new_canary()
         parts = words(canary)
-        script = interleaver.script(plan(canary, "".join(parts)), parts, number)
-        probe_requests.append(ProbeRequest(canary, {**body_of(canary), "stream": True}, script))
+        if kind == "text":
+            made = plan(canary, "".join(parts))
+        else:
+            made = plan(canary, calls=[("planTrip", "".join(enclosed(parts)))])
+        script = interleaver.script(made, kind, parts, number)
+        probe_requests.append(ProbeRequest(canary, {**body_of(canary), **more, "stream": True}, script))
     kit.send_together(probe_requests)
 
 
@@ -48,8 +63,9 @@ class _Interleaver:
         self._received = [threading.Barrier(count) for _ in range(PARTS)]
         self._broken = False
 
-    def script(self, made: Plan, parts: Sequence[str], number: int) -> Script:
-        """The script of the stream with this number."""
+    def script(self, made: Plan, kind: str, parts: Sequence[str], number: int) -> Script:
+        """The script of the stream with this number, whose deltas of this kind are the parts."""
+        deltas = parts if kind == "text" else enclosed(parts)
 
         def meet(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
             self._meet(self._start)
@@ -57,7 +73,7 @@ class _Interleaver:
 
         return Script(
             made,
-            events=lambda objects, dialect: divide(objects, "text", dialect, parts),
+            events=lambda objects, dialect: divide(objects, kind, dialect, deltas),
             steps=lambda frames: [step for frame in frames for step in self._steps(frame, parts, number)],
             answer=meet,
         )

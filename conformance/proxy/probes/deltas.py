@@ -17,6 +17,11 @@ def words(canary: str, count: int = PARTS) -> list[str]:
     return [f"{canary}n{at} " for at in range(count)]
 
 
+def enclosed(parts: Sequence[str]) -> list[str]:
+    """The parts as those of the arguments of a call."""
+    return ['{"zone":"', *parts, '"}']
+
+
 def divide(objects: Objects, kind: str, dialect: str, parts: Sequence[str]) -> Objects:
     """The stream with these deltas of one kind, instead of those that it has."""
     made: Objects = []

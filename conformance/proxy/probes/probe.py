@@ -12,11 +12,12 @@ from conformance.proxy.patience import IDLE
 from conformance.proxy.script import Script
 
 #: Text with what is often damaged: several scripts, emoji with joiners, quotes, escapes, line separators, both forms
-#: of an accented letter, markup, and placeholders.
+#: of an accented letter, characters without a width, markup, and placeholders.
 HARD = (
     "漢字かな 한국어 👩‍👩‍👧‍👦🏳️‍🌈 \"double\" 'single' back\\slash \\n literal\ttab\nline\r\nCRLF "
     "sep\u2028para\u2029next\u0085end é e\u0301 a\u00a0b \u200bzero <b>&amp;</b> %41 {{x}} ${HOME} `code` "
-    "العربية \U0001d4b3 \ufb01 \u0001 \u201ccurly\u201d it\u2019s \uff12½ ada@example.com **bold** _it_ # h [a](b)…."
+    "العربية\u200f soft\u00ad\ufeff \U0001d4b3 \ufb01 \u0001 \u201ccurly\u201d it\u2019s \uff12½ ada@example.com "
+    "**bold** _it_ # h [a](b)…."
 )
 
 

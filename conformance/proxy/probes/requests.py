@@ -120,12 +120,14 @@ def _output(number: int, output: Any) -> dict[str, Any]:
     return {"type": "function_call_output", "call_id": f"call_of_{number}", "output": output}
 
 
+_RESULT_PARTS = [{"type": "input_text", "text": text} for text in ("a part", f"another {HARD}", "a third")]
+
 _ARGUMENTS = (
     '{"zone": "north", "trip": {"stops": [], "speed": 1.0e2}, "n": 12345678901234567890, '
     '"note": "\\"漢\\\\字\\" \\u2028"}'
 )
 
-_TOOL_TURNS = (
+TOOL_TURNS = (
     message("user", "Plan it."), _call(0, _ARGUMENTS), _call(1, "{}"),
     _output(1, '{ "time":"12:00",  "at": 1.0, "at": [1,2] }'), _output(0, HARD), message("assistant", "It is planned."),
 )  # fmt: skip
@@ -137,10 +139,16 @@ _REASONED = (
 )  # fmt: skip
 
 
+def _results_last(canary: str) -> dict[str, Any]:
+    """What a program sends when it has called a tool: a text before the call, and the result as the last item."""
+    asked = [message("user", f"Plan {canary}."), message("assistant", "I look it up.")]
+    return {"input": [*asked, _call(1, "{}"), _output(1, "noon")], "tools": TOOLS}
+
+
 def _everything(canary: str) -> dict[str, Any]:
     """What a program for coding sends: all parts of a request at once."""
     return _items(
-        message("developer", f"The folder is /home/ada. {HARD}"), *_TOOL_TURNS,
+        message("developer", f"The folder is /home/ada. {HARD}"), *TOOL_TURNS,
         instructions="Be brief.", tools=TOOLS, tool_choice="auto", temperature=0.5, top_p=0.9, max_output_tokens=900,
         reasoning={"effort": "high"}, text={"format": {"type": "json_object"}},
     )(canary)  # fmt: skip
@@ -232,7 +240,7 @@ PROBES: list[Probe] = [
         _items(
             message("user", "Remember this."),
             message("user", f"My name is Ada. {HARD}"), message("assistant", f" Good day, Ada. {HARD}\n"),
-            message("user", "What is my name?"), message("assistant", "Ada."),
+            *[message("user", "What is my name?"), message("assistant", "Ada.")] * 2,  # Equal, and not the same.
         ),
     ),
     simple("request.long-history", REQUEST, _items(*_long_history())),
@@ -241,13 +249,14 @@ PROBES: list[Probe] = [
     *both("request.everything", REQUEST, body=_everything),
     *both("request.tools", REQUEST, body=_parameters(tools=TOOLS, tool_choice="auto")),
     simple("request.many-tools", REQUEST, _parameters(tools=_many_tools())),
-    simple("request.tool-results", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS)),
-    simple("request.tool-results.stream", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS), stream=True),
+    simple("request.tool-results", REQUEST, _items(*TOOL_TURNS, tools=TOOLS)),
+    simple("request.tool-results.stream", REQUEST, _items(*TOOL_TURNS, tools=TOOLS), stream=True),
     simple(
         "request.tool-result-parts", REQUEST,
-        _items(_call(0, "{}"), _output(0, [{"type": "input_text", "text": f"a part {HARD}"}]), tools=TOOLS),
+        _items(_call(0, "{}"), _output(0, _RESULT_PARTS), tools=TOOLS),
     ),
     simple("request.large-tool-result", REQUEST, _items(_call(0, "{}"), _output(0, _FILE), tools=TOOLS)),
+    *both("request.results-last", REQUEST, body=_results_last),
     simple("request.reasoning-item", REQUEST, _items(*_REASONED, tools=TOOLS)),
     simple(
         "request.lowest-values", REQUEST,

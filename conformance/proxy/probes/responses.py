@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,13 @@ def _large_arguments(canary: str) -> str:
 
 def _tools(canary: str) -> dict[str, Any]:
     return {"input": f"Use the tools for {canary}.", "tools": TOOLS}
+
+
+def _two_rounds(canary: str) -> Plan:
+    """Reasoning and a text, and then both again."""
+    first = plan(canary, f"I look for {canary}. ", "Look first. ")
+    second = plan(f"{canary}2", "I have it.", "Found.", [("planTrip", ARGUMENTS)])
+    return replace(first, items=first.items + second.items)
 
 
 def _filtered(plan_: Any) -> Script:
@@ -135,6 +143,7 @@ PROBES: list[Probe] = [
         "response.text-and-call", RESPONSE, body=_tools,
         answer=lambda canary: plan(canary, f"I check {canary}.", "Check first.", [(LONG_NAME, '{"a": 1}')]),
     ),
+    *both("response.two-rounds", RESPONSE, body=_tools, answer=_two_rounds, dialects=("responses",)),
     *both("response.cut", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is cut in the mid", cut=True)),
     *both(
         "response.cut-call", RESPONSE, body=_tools,

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Kit, ProbeRequest, plan, with_text
-from conformance.proxy.probes.concurrent import TOGETHER, together
-from conformance.proxy.probes.deltas import PARTS, divide, words
-from conformance.proxy.probes.probe import Probe, body_of, simple
-from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.probes.concurrent import TOGETHER, together, together_with_calls
+from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
+from conformance.proxy.probes.probe import Body, Probe, body_of, simple
+from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
 from conformance.proxy.script import Script, Step
 
 #: Events after which a client cancels, and the seconds between the events of the upstream after that.
 _CANCEL_AFTER, _DRIP = 3, 0.05
+
+#: Deltas of a stream of which a proxy may pass on only the first ones at once.
+_LONGER = 24
 
 #: Cancelled streams of the probe about many: more than the 100 connections of the pools of common HTTP clients.
 _MANY = 104
@@ -48,8 +52,8 @@ def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float 
     return lambda made: Script(made, events=lambda objects, dialect: divide(objects, kind, dialect, parts), steps=steps)
 
 
-def _hold_text(canary: str) -> tuple[Plan, Script]:
-    parts = words(canary)
+def _hold_text(canary: str, count: int = PARTS) -> tuple[Plan, Script]:
+    parts = words(canary, count)
     made = plan(canary, "".join(parts))
     return made, _held("text", parts, parts)(made)
 
@@ -61,19 +65,28 @@ def _hold_reasoning(canary: str) -> tuple[Plan, Script]:
 
 
 def _hold_arguments(canary: str) -> tuple[Plan, Script]:
-    markers = [f"{canary}n{at}" for at in range(PARTS)]
-    parts = ['{"zone":"', *[f"{one} " for one in markers], '"}']
+    parts = enclosed(words(canary))
     made = plan(canary, calls=[("planTrip", "".join(parts))])
-    return made, _held("arguments", parts, markers)(made)
+    return made, _held("arguments", parts, words(canary))(made)
 
 
-def _holding(kind: str, make: Callable[[str], tuple[Plan, Script]], tools: bool = False) -> Probe:
+def _holding(name: str, kind: str, make: Callable[[str], tuple[Plan, Script]], body: Body = body_of,
+             headers: Mapping[str, str] | None = None) -> Probe:  # fmt: skip
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
-        more: dict[str, Any] = {"tools": TOOLS} if tools else {}
-        kit.send(ProbeRequest(canary, {**body_of(canary), **more, "stream": True}, make(canary)[1]))
+        kit.send(ProbeRequest(canary, {**body(canary), "stream": True}, make(canary)[1], headers or {}))
 
-    return Probe(f"streaming.{kind}", run, ("streaming", "response"), {"held": kind})
+    return Probe(f"streaming.{name}", run, ("streaming", "response"), {"held": kind})
+
+
+def _with_tools(canary: str) -> dict[str, Any]:
+    return {**body_of(canary), "tools": TOOLS}
+
+
+def _after_tools(canary: str) -> dict[str, Any]:
+    """What a program sends after it has called tools."""
+    items = [*TOOL_TURNS, message("user", body_of(canary)["input"])]
+    return {"input": items, "tools": TOOLS, "instructions": "Be brief."}
 
 
 def _cancelled(kit: Kit) -> ProbeRequest:
@@ -192,10 +205,12 @@ def _heartbeats(frames: Sequence[bytes], seconds: float) -> list[Step]:
 
 
 PROBES: list[Probe] = [
-    _holding("text", _hold_text),
-    _holding("reasoning", _hold_reasoning),
-    _holding("arguments", _hold_arguments, tools=True),
+    _holding("text", "text", _hold_text),
+    _holding("reasoning", "reasoning", _hold_reasoning),
+    _holding("arguments", "arguments", _hold_arguments, _with_tools),
+    _holding("after-tools", "text", partial(_hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
+    Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), body_of),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
