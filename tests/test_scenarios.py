@@ -149,8 +149,8 @@ def test_what_needs_a_profile_is_not_planned() -> None:
 @pytest.mark.parametrize(
     ("name", "control"),
     [
-        ("turns.reasoning-forms", "turns.output-returned"),
-        ("turns.reasoning-without-content", "turns.output-returned"),
+        ("turns.reasoning-forms", "input.output-message"),
+        ("turns.reasoning-without-content", "input.output-message"),
         ("turns.reasoning-returned", "turns.output-returned"),
         ("tools.reasoning-returned", "tools.output"),
     ],

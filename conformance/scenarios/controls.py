@@ -23,6 +23,9 @@ PARTS = "tools.output-parts"
 #: A request with an image that has an undocumented member, and its control, which has not.
 DETAIL, IMAGE = "undocumented.input_image.detail", "input.image"
 
+#: How the names of scenarios that return reasoning begin, and a request with the items that are returned beside it.
+_WITHOUT_REASONING = (("turns.reasoning-r", "turns.output-returned"), ("turns.", "input.output-message"))
+
 #: Variants of a credential that are sent in the header of the contract's way with a scheme.
 _WITH_SCHEME = ("lower-header", "upper-header", "lower-scheme", "other-scheme", "no-scheme")
 
@@ -61,7 +64,8 @@ def _candidates(one: Scenario, contract: Contract) -> list[str]:
     if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and one.auth != "none":
         return [f"auth.{_way(one.auth, contract)}{stream}"]
     if "reasoning-returned" in one.tags:  # The same turn without the reasoning.
-        return [f"{'turns.output-returned' if one.name.startswith('turns.') else 'tools.output'}{stream}"]
+        turn = next((turn for start, turn in _WITHOUT_REASONING if one.name.startswith(start)), "tools.output")
+        return [f"{turn}{stream}"]
     if effort := effort_of(one, contract):
         return [effort, effort.removesuffix(".stream")]
     if "added-item" in one.tags:  # A conversation with a call and its output.
