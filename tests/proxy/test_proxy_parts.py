@@ -234,6 +234,11 @@ def test_a_proxy_that_is_not_set_up_is_one_line(
     assert message in capsys.readouterr().err
 
 
+def test_a_proxy_that_refuses_strings_is_set_up(tmp_path: Path) -> None:
+    words = ["--fault", "refuses-strings", "--only", "proxy.request.served@request.easy-message"]
+    assert cli.main(["proxy", *words, "--run-dir", str(tmp_path / "run")]) == 0
+
+
 def test_another_dialect_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

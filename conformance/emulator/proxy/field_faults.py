@@ -63,6 +63,12 @@ def _system_last(items: list[Dict]) -> list[Dict]:
     return sorted(items, key=lambda one: one.get("role") in ("system", "developer"))
 
 
+def _lists_only(ctx: Context, body: Dict) -> Dict:
+    if isinstance(ctx.body.get("input"), str):
+        raise Failure(400, "input must be an array")
+    return body
+
+
 def _no_instructions(ctx: Context, body: Dict) -> Dict:
     """Without the instructions, if there are tools."""
     if not body.get("tools"):
@@ -247,6 +253,7 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      final(lambda body: {**body, "output": [], "output_text": ""})),
     ("last-items-alone", "Keeps only the last two messages.", "request.roles-and-order",
      {"sent": messages(lambda items: items[-2:])}),
+    ("refuses-strings", "Refuses a string as input.", "request.served", {"sent": _lists_only}),
     ("strips-all-texts", "Strips white space at both ends of all texts.", "request.texts", {"sent": texts(str.strip)}),
     ("requires-tools", "Sends tool_choice required with tools.", "request.parameters", {"sent": _required}),
     ("sizes-in-characters", "States the sizes of chunks in characters.", "response.form",
