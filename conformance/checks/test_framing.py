@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Exchange
+from conformance.exchange.exchange import NO_BYTE, STILL_OPEN
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import need_complete
 from conformance.judge.selectors import everything
@@ -38,33 +38,12 @@ def test_a_body_has_one_framing(received: Received) -> Findings:
 def test_body_of_a_refusal_is_complete(received: Received) -> Findings:
     if not received.exchange.refused:
         raise DoesNotApply("the request was not refused")
-    size, exchange = len(received.exchange.body), received.exchange
-    if _never_ends(received):
-        yield Finding(
-            f"the error body is complete after {size} bytes, but the response does not end: {_waited(exchange)}",
-            want="the end of the response", got="silence",
-        )  # fmt: skip
-        return
     need_complete(received)
     yield EXAMINED
-    if exchange.ended == "cut":  # A reset may discard bytes of a body that was sent completely.
-        message = f"the error body is incomplete after {size} bytes: cut ({exchange.detail})"
-        yield Finding(message, want="a complete body", got=exchange.ended)
-
-
-def _never_ends(received: Received) -> bool:
-    """Whether a complete error is received, and then neither more nor the end of the response."""
-    exchange = received.exchange
-    if exchange.ended != "time-out" or not exchange.detail.startswith(NO_BYTE) or (exchange.lag_ms or 0.0) > _LATE:
-        return False
-    try:
-        return isinstance(received.envelope, dict)
-    except CannotEvaluate:
-        return False
-
-
-def _waited(exchange: Exchange) -> str:
-    return exchange.detail.partition(" (")[0]
+    if received.exchange.ended == "cut":  # A reset may discard bytes of a body that was sent completely.
+        size = len(received.exchange.body)
+        message = f"the error body is incomplete after {size} bytes: cut ({received.exchange.detail})"
+        yield Finding(message, want="a complete body", got=received.exchange.ended)
 
 
 @check("http.no-stall", over=everything("all"), together=True, not_for_captured=UNKNOWN_SENDER)

@@ -215,10 +215,10 @@ def _lost_before(pair: Pair, dialect: str) -> int:
     or without; else 0."""
     if not pair.upstream or not isinstance(pair.upstream[-1].json, dict):
         return 0
-    body_of = mapping(pair.client.json)
-    sent = _contents(conversation.of_responses({**body_of, "instructions": None}))
+    body = mapping(pair.client.json)
+    sent = _contents(conversation.of_responses({**body, "instructions": None}))
     received = _contents(conversation.of(pair.upstream[-1].json, dialect))
-    instructions = (conversation.SYSTEM, body_of.get("instructions"))
+    instructions = (conversation.SYSTEM, body.get("instructions"))
     received = received[1:] if received[:1] == [instructions] else received
     return len(sent) - len(received) if received and sent[-len(received) :] == received else 0
 

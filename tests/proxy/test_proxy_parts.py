@@ -462,7 +462,7 @@ def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None
 def test_the_stream_of_a_request_that_is_not_served_has_no_cause_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = Outcome("kite", "", [], "completed", None)
     monkeypatch.setattr(checks_response, "both", lambda view: (sent, replace(sent, finish=FAILED)))
-    monkeypatch.setattr(checks_response, "_abandoned", lambda view, sent: False)
+    monkeypatch.setattr(checks_response, "abandoned", lambda view, sent: False)
     monkeypatch.setattr(checks_response, "streams", lambda leg: False)
     view: Any = SimpleNamespace(record=SimpleNamespace(probe="request.tools.stream"), failing={}, client=None)
     assert len(list(checks_response.finish(view))) == 1

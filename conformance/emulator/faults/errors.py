@@ -203,7 +203,7 @@ FAULTS = [
           validate=again(lambda _, refusal: None)),
     fault("error.again-is-text", "Refuses the same request in plain text the second time.", FORM,
           reply=refused_again(body("text/plain", "Bad Request"))),
-    fault("error.stream-refusal-stays-open", "Sends no end of the response to a refused stream.", "http.body-complete",
+    fault("error.stream-refusal-stays-open", "Sends no end of the response to a refused stream.", "http.no-stall",
           reply=stays_open),
     fault("error.cut-off", "Closes the connection on an invalid request.", REAL, reply=bad_request(
         lambda _, reply: Reply(reply.status, reply.reason, [("Content-Length", "1")], [], "length", "cut"))),
