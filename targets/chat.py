@@ -136,6 +136,8 @@ def _fitting(schema: Json, root: Json) -> Any:
     """A value that fits a schema of the suite's tools: an object has its required members, an array few items."""
     if reference := schema.get("$ref"):
         return _fitting(root["$defs"][reference.rpartition("/")[2]], root)
+    if choices := schema.get("anyOf"):
+        return _fitting(choices[0], root)
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type", "object" if "properties" in schema else "string")
