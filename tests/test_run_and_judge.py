@@ -24,8 +24,8 @@ from tests.test_plugin import KEY, lines_of, pytest_run
 from tools.fault_matrix import revisions
 from tools.in_process import cases, clean, context, evaluated, target, verdicts, violated
 
-#: One fault in a dozen, of every area: they stand by area.
-SOME = list(FAULTS)[::25]
+#: One fault in forty, of every area: they stand by area.
+SOME = list(FAULTS)[::40]
 
 #: Rules of which one of the two says more, and why.
 MORE_IN_A_RUN = {

@@ -171,7 +171,8 @@ def curl(received: Received) -> str:
     request = received.exchange.request
     words = ["curl -isN"]
     names = {name.lower(): value for name, value in request.headers}
-    is_ours = names.get("user-agent", "").startswith(USER_AGENT)
+    keyed = any("$" in names.get(name, "") for name in _CREDENTIALS)
+    is_ours = keyed or names.get("user-agent", "").startswith(USER_AGENT)
     has_body = request.method in ("POST", "PUT")
     compressed = has_body and names.get("content-encoding") == "gzip"
     if request.method == "HEAD":
