@@ -1,10 +1,10 @@
 # `make help` lists the targets, from the comments that begin with ##.
 .DEFAULT_GOAL := help
-.PHONY: help run check lint test files tests generate matrix
+.PHONY: help run check lint test generate matrix
 VENV := .venv
 READY := $(VENV)/.ready
 # The tests start the suite some hundred times: where the environment forbids bytecode, it would be compiled each time.
-tests check: export PYTHONDONTWRITEBYTECODE =
+test check: export PYTHONDONTWRITEBYTECODE =
 
 # The tests of `make check`: without servers and the fault matrix. tests/test_habits.py checks this list.
 UNIT := $(addprefix tests/test_,$(addsuffix .py,architecture baseline capture_prose catalogue \
@@ -28,19 +28,13 @@ lint: $(READY) ## ruff, mypy and codespell
 	$(VENV)/bin/mypy
 	$(VENV)/bin/codespell
 
-test: $(READY) ## everything that CI runs: lint, schemas, workflows, image and all tests
-	@$(MAKE) --no-print-directory -j 2 files tests
-
-# mypy alone takes half a minute of one core, in which the tests run.
-files: lint ## the part of it without tests: lint, schemas, workflows, image
+test: lint ## everything that CI runs: lint, schemas, workflows, image and all tests
 	$(VENV)/bin/check-jsonschema --check-metaschema $$(find schemas -name '*.json')
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(VENV)/bin/zizmor --quiet --offline --no-progress .github/workflows action.yml
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
-
-tests: $(READY) ## the tests alone
 	$(VENV)/bin/pytest -q -n 3 --dist worksteal tests $(ARGS)
 
 generate: $(READY) ## write all generated files: fault matrix, pages, client evidence

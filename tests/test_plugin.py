@@ -64,7 +64,7 @@ def test_the_built_in_endpoint_passes_whole(tmp_path: Path) -> None:
     assert covered.stdout.rstrip().endswith("0 gaps")
 
 
-@pytest.mark.parametrize("workers", ["0", "2", "4"])
+@pytest.mark.parametrize("workers", ["0", "3"])
 def test_any_number_of_workers_sends_each_request_once_and_leaves_no_key(
     server: Server, log: io.StringIO, tmp_path: Path, workers: str
 ) -> None:
