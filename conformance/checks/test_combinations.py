@@ -8,6 +8,7 @@ from conformance.decode.response import DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import error_detail, scenario_of
 from conformance.judge.lockout import lockout
+from conformance.judge.samples import response_of
 from conformance.judge.selectors import each
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, check
 from conformance.scenarios.combinations import in_words
@@ -39,7 +40,7 @@ def test_combination_is_accepted(received: Received, case: Case) -> Findings:
         yield from _together(received, smallest)
         return
     yield EXAMINED
-    words = error_detail(Received(other, received.scenario, contract=received.contract))
+    words = error_detail(response_of(other, received))
     message = f"refused, {how_served_again(received.samples)}: the refusal is HTTP {other.status}{words}"
     yield Finding(message, want=200, got=other.status)
 
@@ -68,7 +69,7 @@ def _smallest_refused(received: Received, case: Case) -> Mapping[str, str]:
 
 
 def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
-    first = Received(received.samples[0], received.scenario, contract=received.contract)
+    first = response_of(received.samples[0], received)
     if not smallest and first.status != 200:
         raise DoesNotApply(f"received HTTP {first.status}: another rule reports that")
     yield EXAMINED

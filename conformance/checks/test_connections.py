@@ -14,6 +14,7 @@ from conformance.exchange.planned import AFTER_CLOSED, CLOSED, MIDWAY, ON_KEPT
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import BUSY, error_detail, scenario_of
 from conformance.judge.lockout import lockout
+from conformance.judge.samples import response_of
 from conformance.judge.selectors import everything
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
@@ -39,7 +40,7 @@ def test_the_next_request_on_a_connection_is_served(received: Received, case: Ca
 def _words_on_kept_connection(received: Received, case: Case) -> str:
     """The server's words about the request on the kept connection; they may be about another request."""
     kept = (one for one in received.exchange.retried if one.detail.startswith(ON_KEPT))
-    words = next((error_detail(Received(one, received.scenario, contract=received.contract)) for one in kept), "")
+    words = next((error_detail(response_of(one, received)) for one in kept), "")
     for one in case.context.scenarios.values():
         named = str(one.body.get("model", "")) if one.about.get("rule") == "unknown-model" else ""
         if named and re.search(rf"{re.escape(named)}(?![\w.-]*\w)", words):
@@ -106,7 +107,7 @@ def _first(received: Received) -> Received:
     """The first sample, which alone is sent on the connection of an earlier request."""
     if received.exchange is received.samples[0]:
         return received
-    return Received(received.samples[0], received.scenario, contract=received.contract)
+    return response_of(received.samples[0], received)
 
 
 def _of(left: _Left, received: Received) -> str:

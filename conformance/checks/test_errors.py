@@ -28,6 +28,7 @@ from conformance.judge.common import (
 )
 from conformance.judge.encodings import must_be_encoded
 from conformance.judge.lockout import lockout
+from conformance.judge.samples import response_of
 from conformance.judge.selectors import each, everything, pairs, together
 from conformance.judge.verdict import (
     EXAMINED,
@@ -226,7 +227,7 @@ def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findin
 def test_a_valid_key_is_accepted_each_time(received: Received, case: Case) -> Findings:
     yield EXAMINED
     if locked := lockout(received, scenario_of(received, case).factors):
-        words = error_detail(Received(locked, received.scenario, contract=received.contract))
+        words = error_detail(response_of(locked, received))
         after = scenario_of(received, case).after
         message = f"a valid key is refused{f' behind {after}' if after else ''}, {how_served_again(received.samples)}"
         message += f": the refusal is HTTP {locked.status}{words}"

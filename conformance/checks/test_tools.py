@@ -21,6 +21,7 @@ from conformance.judge.applicability import (
     no_tools,
 )
 from conformance.judge.common import must_be_served, needs, parsed
+from conformance.judge.samples import response_of
 from conformance.judge.selectors import each, responses, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
@@ -188,7 +189,7 @@ def _by_way(responses: list[Received]) -> dict[str, list[Received]]:
 
 def _tries(received: Received) -> list[Received]:
     """The completed responses of a scenario, earlier samples included."""
-    earlier = [Received(each, received.scenario, contract=received.contract) for each in received.samples[:-1]]
+    earlier = [response_of(each, received) for each in received.samples[:-1]]
     return [one for one in (*earlier, received) if _is_completed(one)]
 
 

@@ -15,6 +15,7 @@ from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codi
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
 from conformance.judge.error_words import exception_of, failure_detail, words_of_error
+from conformance.judge.samples import response_of
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
@@ -114,7 +115,7 @@ def retried(received: Received) -> list[Received]:
         found.append(received.exchange)
     if not found:
         raise DoesNotApply("no request was retried")
-    return [Received(one, received.scenario, contract=received.contract) for one in found]
+    return [response_of(one, received) for one in found]
 
 
 def need_complete(received: Received) -> None:
