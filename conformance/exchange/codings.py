@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Protocol
 
+#: The first bytes of a gzip member (RFC 1952 2.3.1).
+GZIP = b"\x1f\x8b"
+
 #: The limit of members in one body (RFC 1952 2.2): thousands of empty ones take long to decode.
 _MEMBERS = 1000
 

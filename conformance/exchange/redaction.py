@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from conformance.exchange import entropy
 from conformance.exchange.body_views import View, deltas, views
+from conformance.exchange.codings import GZIP
 from conformance.exchange.credential_forms import (
     ANCHOR,
     PART,
@@ -43,8 +44,6 @@ __all__ = [
 
 #: From this many anchors on, each offset of a text is looked up once, instead of searching each anchor.
 _MANY = 64
-
-_GZIP = b"\x1f\x8b"
 
 #: Content codings that are decoded and encoded again, each with the window bits of zlib.
 _PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -192,7 +191,7 @@ def redact_response(
         leaks += [f"header {name.lower()}"] if any(at is not None for _, at in made) else []
         clean.append((name, value))
     sent = b"".join(chunk.data for chunk in chunks)
-    coding = content_coding(headers) or ("gzip" if sent.startswith(_GZIP) else "")
+    coding = content_coding(headers) or ("gzip" if sent.startswith(GZIP) else "")
     plain = decode(chunks, coding)
     body = b"".join(chunk.data for chunk in plain) if coding else sent
     wanted = index(known(secrets, said), len(body) > entropy.LARGE)

@@ -12,12 +12,10 @@ from conformance.decode.events import Event
 from conformance.decode.events import text as text_of
 from conformance.decode.json_prefix import scan, scan_text
 from conformance.decode.response import Received
+from conformance.exchange.codings import GZIP
 from conformance.exchange.exchange import CODINGS, content_coding
 from conformance.judge.common import excerpt
 from conformance.judge.verdict import Finding, Findings
-
-#: The first bytes of a gzip stream (RFC 1952 2.3.1).
-_GZIP = b"\x1f\x8b"
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
@@ -75,7 +73,7 @@ def why_not_json(received: Received, error: ValueError) -> str:
         why = "it begins with a byte order mark (RFC 8259 8.1)"
     elif body.lstrip().startswith(b"data:"):
         why = "it begins with 'data:', as a line of an event stream does"
-    elif body.startswith(_GZIP):
+    elif body.startswith(GZIP):
         named = content_coding(received.exchange.headers)
         why = f"it is compressed with gzip{' once more' if named else ', without a Content-Encoding'}"
     elif body and scan(body).state == "prefix":

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import secrets
 import threading
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.emulator.shapes import Item, Plan, Usage
-from conformance.exchange.exchange import Headers
+from conformance.exchange.codings import GZIP, Decoding
+from conformance.exchange.exchange import DECODED_LIMIT, Headers
 from conformance.proxy import client
 from conformance.proxy.delivery import Expected
 from conformance.proxy.patience import HUNG, IDLE, hangs
@@ -78,26 +77,20 @@ class Follower:
 
     def __init__(self, received: bytearray) -> None:
         self._received = received
-        self._size = 0
-        self._text = ""
+        self._size, self._body, self._text = 0, b"", ""
 
     def has(self, text: str) -> bool:
         """Whether the client has received this text, in one delta or over several."""
-        body = bytes(self._received)
-        size = len(body)
-        body = _unpacked(body)
-        if size != self._size:
-            self._size = size
-            self._text = "".join(_unescaped(found) for found in _DELTA.findall(body))
-        return text in self._text or text.encode() in body
+        received = bytes(self._received)
+        if len(received) != self._size:
+            self._size, self._body = len(received), _unpacked(received)
+            self._text = "".join(_unescaped(found) for found in _DELTA.findall(self._body))
+        return text in self._text or text.encode() in self._body
 
 
 def _unpacked(body: bytes) -> bytes:
     """What a client has of a body so far, if it may be compressed by gzip."""
-    if body.startswith(b"\x1f\x8b"):
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body)
-    return body
+    return Decoding("gzip").feed(body, DECODED_LIMIT) if body.startswith(GZIP) else body
 
 
 def _unescaped(text: bytes) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from conformance.config.target import Misconfigured
+from conformance.exchange.codings import GZIP
 from conformance.exchange.redaction import Known
 from conformance.traffic import bodies, cassettes, http_text
 from conformance.traffic.bodies import Unrelated
@@ -40,7 +41,6 @@ _OF_CURL = re.compile(rb"\r?\n(?:[1-5]\d\d|curl: \(\d+\) [^\n]*)\s*\Z")
 #: The most bytes of such a line.
 _LONGEST = 300
 
-_GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 
 
@@ -136,7 +136,7 @@ def _data_of(path: Path) -> bytes:
         if path.stat().st_size > _MOST:
             raise Unrelated(f"more than {_MOST:,} bytes")
         data = path.read_bytes()
-        if data.startswith(_GZIP) and path.suffix.lower() == ".gz":
+        if data.startswith(GZIP) and path.suffix.lower() == ".gz":
             with gzip.open(path) as file:
                 data = file.read(_MOST)
         if data.startswith(_ZIP):

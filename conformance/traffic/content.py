@@ -17,7 +17,7 @@ from typing import Any
 
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import EVENT_STREAM
-from conformance.exchange.codings import is_text
+from conformance.exchange.codings import GZIP, is_text
 from conformance.exchange.exchange import CODINGS, Headers, codings_in, content_coding
 from conformance.judge.applicability import Unavailable
 from conformance.traffic.placeholders import is_placeholder, without_note
@@ -123,7 +123,7 @@ def shown(headers: Headers, body: Body) -> Headers:
 
 def coding_of(data: bytes) -> str:
     """The content coding by the first bytes, if no header was captured; empty without one."""
-    return next((name for magic, name in ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")) if
+    return next((name for magic, name in ((GZIP, "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")) if
                  data.startswith(magic) and name in CODINGS), "")  # fmt: skip
 
 

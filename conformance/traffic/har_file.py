@@ -16,11 +16,12 @@ from typing import Any
 
 from conformance.config.target import Misconfigured
 from conformance.decode.json_prefix import scan_text
+from conformance.exchange.codings import GZIP
 from conformance.report.failure import show
 
 #: The first bytes of files that are not a HAR, and what they are.
 _MAGIC = (
-    (b"\x1f\x8b", "gzip-compressed (magic number 1F 8B at byte 0): decompress it first"),
+    (GZIP, "gzip-compressed (magic number 1F 8B at byte 0): decompress it first"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed (magic number 28 B5 2F FD at byte 0): decompress it first"),
     (b"BZh", "bzip2-compressed (magic number BZh at byte 0): decompress it first"),
     (b"\xfd7zXZ\0", "xz-compressed (magic number FD 37 7A 58 5A at byte 0): decompress it first"),
