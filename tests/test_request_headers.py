@@ -69,7 +69,7 @@ def test_every_request_has_them_and_no_file_their_secret(
         exchange = RunDirectory(folder).read(file.stem)
         assert exchange
         assert ("x-gateway-key", "Key $GATEWAY_KEY") in exchange.request.headers
-        assert '-H "x-gateway-key: Key $GATEWAY_KEY"' in curl(Received(exchange, "one"))
+        assert "-H 'x-provider: mimo' -H \"x-gateway-key: Key $GATEWAY_KEY\"" in curl(Received(exchange, "one"))
 
 
 def test_a_variable_that_is_not_set_is_one_line(endpoint: str, target: Path) -> None:

@@ -652,6 +652,13 @@ def test_curl_can_be_run_and_keeps_the_key_out() -> None:
     )
 
 
+def test_curl_of_captured_traffic_names_no_variable_but_the_key() -> None:
+    headers = (("Content-Type", "$HOME"), ("Accept", "$HOME"), ("Authorization", "Bearer $KEY"))
+    sent = replace(exchange(), request=replace(exchange().request, headers=headers))
+    shown = curl(Received(sent, "entry 1"))
+    assert "-H 'Content-Type: $HOME' -H 'Accept: $HOME' -H \"Authorization: Bearer $KEY\"" in shown
+
+
 def test_curl_of_a_get_has_no_body() -> None:
     asked = Exchange(**{**vars(exchange()), "request": Request("GET", "http://h/v1/responses?a=b&c", (), b"")})
     assert curl(Received(asked, "one")) == "curl -isN -X GET 'http://h/v1/responses?a=b&c'"

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from conformance.exchange.exchange import Attempt, Exchange, Headers
 
-#: The product in the User-Agent of the suite's requests.
-USER_AGENT = "mimo-responses-conformance"
-
 #: Temporary statuses, which are retried after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
 TEMPORARY_STATUSES = frozenset({429, 500, 502, 503, 504, 529})
 

@@ -17,8 +17,8 @@ from conformance.exchange.redaction import PART, Cookie, Secret, redact
 #: Replaces a credential: a reference to the default environment variable.
 VARIABLE = "$MIMO_API_KEY"
 
-#: Request headers that are stored unchanged; others may be private and do not influence evaluation.
-_KEPT = ("accept", "accept-encoding", "content-encoding", "content-type", "user-agent")
+#: Request headers of captured traffic that are stored; others may be private and do not influence evaluation.
+KEPT = ("accept", "accept-encoding", "content-encoding", "content-type", "user-agent")
 
 #: Of these the value is the key, after a scheme if there is one.
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
@@ -72,7 +72,7 @@ def scrubbed_request(headers: Headers, secrets: Sequence[Secret], named: Sequenc
         if name.lower() in (*_CREDENTIALS, *named):
             scheme = _SCHEME.match(value)
             kept.append((name, f"{scheme[1]} {VARIABLE}" if scheme else VARIABLE))
-        elif name.lower() in _KEPT:
+        elif name.lower() in KEPT:
             kept.append((name, scrubbed(value, secrets)))
     return tuple(kept)
 

@@ -13,8 +13,8 @@ from typing import Any
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.planned import USER_AGENT
 from conformance.exchange.run_directory import RunDirectory
+from conformance.exchange.scrubbing import KEPT
 from conformance.report.columns import VALUES, counted, fit, labelled, listed, with_label
 from conformance.results.plain_words import in_scenario
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
@@ -171,8 +171,6 @@ def curl(received: Received) -> str:
     request = received.exchange.request
     words = ["curl -isN"]
     names = {name.lower(): value for name, value in request.headers}
-    keyed = any("$" in names.get(name, "") for name in _CREDENTIALS)
-    is_ours = keyed or names.get("user-agent", "").startswith(USER_AGENT)
     has_body = request.method in ("POST", "PUT")
     compressed = has_body and names.get("content-encoding") == "gzip"
     if request.method == "HEAD":
@@ -183,9 +181,9 @@ def curl(received: Received) -> str:
     for name, value in request.headers:
         if name.lower() in ("accept-encoding", "user-agent") or (name.lower(), value) == ("accept", "*/*"):
             continue
-        # Double quotes, so that the shell expands the key variable; all other headers are fully quoted.
-        ours = "$" in value and (name.lower() in _CREDENTIALS or (is_ours and _VARIABLES.fullmatch(value)))
-        quoted = f'"{name}: {value}"' if ours else shlex.quote(f"{name}: {value}")
+        # Double quotes, so that the shell expands the variable; all other headers are fully quoted.
+        named = "$" in value and (name.lower() in _CREDENTIALS or _is_of_target_file(name, value))
+        quoted = f'"{name}: {value}"' if named else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
     if has_body and "content-type" not in names:
         words.append("-H 'Content-Type:'")  # curl adds a default otherwise.
@@ -197,6 +195,12 @@ def curl(received: Received) -> str:
             return f"printf %s {shlex.quote(body)} | gzip | {' '.join(words)} --data-binary @-"
         words.append(f"-d {shlex.quote(body)}")
     return " ".join(words)
+
+
+def _is_of_target_file(name: str, value: str) -> bool:
+    """Whether a header can be one of the target file that names environment variables: captured traffic has only
+    :data:`KEPT` headers beside the credentials, and a target file none of these."""
+    return name.lower() not in KEPT and bool(_VARIABLES.fullmatch(value))
 
 
 def _unzipped(body: bytes) -> bytes:

@@ -19,7 +19,7 @@ from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import AFTER_CLOSED, BACK_OFF, CLOSED, ON_KEPT, USER_AGENT, OutgoingRequest
+from conformance.exchange.planned import AFTER_CLOSED, BACK_OFF, CLOSED, ON_KEPT, OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
 from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
@@ -47,7 +47,7 @@ _AS_SHELL = {
 _BASE_HEADERS = (
     ("Accept", "*/*"),
     ("Accept-Encoding", "gzip, deflate"),
-    ("User-Agent", f"{USER_AGENT}/{__version__}"),
+    ("User-Agent", f"mimo-responses-conformance/{__version__}"),
 )
 
 
