@@ -237,8 +237,9 @@ def retry_after(view: View) -> Findings:
     waited = max(0.0, leg.ended_at - view.pair.upstream[0].began) / 1000
     if got is None:
         yield Finding("the upstream sent Retry-After with the 429, and the client received none", want, None)
-    elif want and want.isdecimal() and got.isdecimal() and int(got) < int(want) - waited:
-        yield Finding(f"the upstream sent Retry-After: {want}, the client received {got}", want, got)
+    elif want and want.isdecimal() and got.isdecimal() and (int(got) < int(want) - waited or got == f"{want}000"):
+        unit = ", which is the same number of milliseconds" * (got == f"{want}000")
+        yield Finding(f"the upstream sent Retry-After: {want}, the client received {got}{unit}", want, got)
 
 
 @rule("failure.no-address", *ALL)
@@ -263,10 +264,10 @@ def survives(view: View) -> Findings:
         return  # The failure was passed on instead of a retry, which is legal.
     if not leg.ok:
         yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)
-    elif streams(leg) and outcome(leg, "responses").finish != "completed":
-        yield Finding(
-            "the stream after failures of the upstream did not complete", "completed", outcome(leg, "responses").finish
-        )
+    elif streams(leg) and (finish := outcome(leg, "responses").finish) != "completed":
+        if "request.string.stream" in view.failing.get("response.finish", ()):
+            raise CannotEvaluate("streams did not complete before the failures either")
+        yield Finding("the stream after failures of the upstream did not complete", "completed", finish)
 
 
 @rule("failure.survives", "stopped")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.decode.events import mapping
 from conformance.proxy.checks_response import SENT, TAKEN, abandoned, both
 from conformance.proxy.differences import of_calls
 from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, outcome, streams
+from conformance.proxy.probes.deltas import MARKS
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
@@ -125,9 +127,15 @@ def _held(view: View, kind: str) -> Findings:
         packed = " in a compressed stream" * bool(view.client.header("content-encoding", True))
         message = (
             f"the upstream sent the {kind} {held['text']!r} in part {held['step']} of the stream, and the client had "
-            f"not received it after {wait:g} s: the proxy buffers the {kind}{packed}"
+            f"not received it after {wait:g} s: the proxy buffers the {kind}{packed}{_from_marks(view, held['text'])}"
         )
         yield Finding(message, f"received within {wait:g} s", "not received before the next event", 0, 0)
+
+
+def _from_marks(view: View, word: str) -> str:
+    """The marks in the delta with this word, or in the one before, for messages; empty if they have none."""
+    before, _, after = outcome(view.upstream(), view.dialect).text.partition(word)
+    return f" from the delta with {MARKS.strip()!r} on" * (before.endswith(MARKS) or after[1:].startswith(MARKS))
 
 
 @rule("streaming.text", "streaming")
@@ -201,6 +209,8 @@ def upstream_closed(view: View) -> Findings:
     if read_on:
         seconds = (read_on[0].upstream[-1].ended_at - read_on[0].client.ended_at) / 1000
         many = f" of {len(read_on)} of {len(cancelled)} cancelled requests" * (len(cancelled) > 1)
+        with_tools = [one for one in cancelled if "tools" in mapping(one.client.json)]
+        many += ", those with tools," * (read_on == with_tools and len(read_on) < len(cancelled))
         message = f"the client disconnected, and the proxy still read the upstream's stream{many} {seconds:.1f} s later"
         yield Finding(message, "the connection closed", "open", view.record.pairs.index(read_on[0]), 0)
 
@@ -221,6 +231,7 @@ def closed_in_silence(view: View) -> Findings:
         raise CannotEvaluate("the upstream request had ended before the client disconnected")
     if leg.ended != "left" or leg.ended_at - pair.client.ended_at > 1000 * wait:
         when = "after the first events" if pair.client.chunks else "before the response"
+        when += " to a request with tools" * ("tools" in mapping(pair.client.json))
         message = (
             f"the client disconnected {when}, while the upstream sent nothing, and {wait:g} s later the proxy "
             "had not closed the upstream connection"

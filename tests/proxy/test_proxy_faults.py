@@ -55,7 +55,7 @@ PROBES = {
     "streaming.arguments": "streaming.arguments",
     "streaming.silence": "silence.middle",
     "streaming.concurrent": "concurrent.streams",
-    "cancel.upstream-closed": "cancel.stream",
+    "cancel.upstream-closed": "cancel.stream cancel.many",
     "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
     "cancel.next-served": "cancel.stream cancel.many",
     "failure.honest": "failure.cut-in-text.stream failure.500 failure.empty-stream.stream failure.invalid-event.stream "
@@ -67,7 +67,7 @@ PROBES = {
     "failure.survives": "failure.500 failure.after",
     "failure.no-hang": "failure.cut-in-text.stream",
     "forms.same-response": "form.cr form.crlf form.no-space form.split-lines form.no-done form.http-1.0 "
-    "form.plain-gzip form.call-in-one-chunk form.no-usage",
+    "form.plain-gzip form.call-in-one-chunk form.no-usage form.empty-arguments",
     "forms.rare-same-response": "form.cr form.two-data-lines form.interim",
 }
 
@@ -104,6 +104,7 @@ VARIED = (
     "failure.cut-*",
     "failure.early-end*",
     "form.gzip",
+    "form.*empty-arguments",
     "form.*large-header",
     "form.plain-content-type",
 )

@@ -84,6 +84,10 @@ class ClientSide(BaseHTTPRequestHandler):
         scheme, _, sent = self.headers.get("Authorization", "").partition(" ")
         return (scheme.lower() == "bearer" and sent.strip() == key) or self.headers.get("api-key") == key
 
+    def drains(self, settings: Settings) -> bool:
+        """Whether the upstream's response is read to its end after the client has disconnected."""
+        return settings.drains == "all" or (settings.drains == "tools" and "tools" in self.ctx.body)
+
     def read_body(self) -> bytes:
         """The body of the request. Raises `Failure` if its framing is invalid."""
         try:

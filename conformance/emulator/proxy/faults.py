@@ -176,7 +176,7 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"time_out": 0.25}}),
     ("one-at-a-time", "Serves one request at a time.", "streaming.concurrent", {"settings": {"one_at_a_time": True}}),
     ("drains-cancelled", "Reads a cancelled stream to its end.", "cancel.upstream-closed",
-     {"settings": {"drains": True}}),
+     {"settings": {"drains": "all"}}),
     ("notices-at-write", "Notices only when it writes that a client has disconnected.", "cancel.closed-in-silence",
      {"settings": {"watches": False}}),
     ("loses-slots", "Loses one of 64 slots with each disconnected client.", "cancel.next-served",

@@ -47,6 +47,27 @@ def _no_wait(ctx: Context, failure: Failure) -> Failure:
     return Failure(failure.status, failure.message, headers)
 
 
+def _milliseconds(ctx: Context, failure: Failure) -> Failure:
+    headers = tuple((name, value + "000" * (name.lower() == "retry-after")) for name, value in failure.headers)
+    return Failure(failure.status, failure.message, headers)
+
+
+def _held(ctx: Context, event: Dict) -> list[Dict]:
+    """The events, those of a text from the first < on with the one that closes the text."""
+    kept = ctx.body.setdefault("_held", [])
+    if event.get("type") == "response.output_text.delta" and (kept or "<" in event["delta"]):
+        kept.append(event)
+        return []
+    made, kept[:] = [*kept, event], []
+    return made
+
+
+def _no_empty_arguments(body: Dict) -> Dict:
+    if any(one.get("arguments") == "" for one in body["output"]):
+        raise Failure(502, "the arguments of a call are no JSON")
+    return body
+
+
 def _body_alone(one: Failure) -> Failure:
     """The body that the upstream of the suite sent, without its status."""
     status = one.upstream or one.status
@@ -214,6 +235,10 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      "streaming.silence failure.honest", {"settings": {"time_out": 0.25, "completes": True}}),
     ("drops-earlier-calls", "Leaves out the function calls of the input.", "request.calls",
      {"sent": messages(no_calls)}),
+    ("drains-with-tools", "Reads a cancelled stream to its end if the request has tools.", "cancel.upstream-closed",
+     {"settings": {"drains": "tools"}}),
+    ("retry-in-milliseconds", "Sends Retry-After in milliseconds.", "failure.retry-after", {"failure": _milliseconds}),
+    ("holds-marks", "Sends the text after a mark such as < at its end.", "streaming.text", {"events": _held}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
 )  # fmt: skip
@@ -235,6 +260,8 @@ FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(one_call_a_message)}),
     ("last-call-alone", "Keeps only the last of parallel calls of the input.", "request.calls",
      {"sent": messages(last_call)}),
+    ("needs-arguments", "Fails if the arguments of a call are empty.", "forms.same-response",
+     final(_no_empty_arguments)),
     ("ends-with-usage", "Ends a stream only if the upstream has sent its usage.", "forms.same-response",
      {"events": lambda ctx, event: [] if "usage" in (event.get("response") or {})
       and event["type"] == "response.completed" and event["response"]["usage"] is None else [event]}),

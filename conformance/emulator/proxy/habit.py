@@ -69,7 +69,8 @@ class Habit:
 @dataclass(frozen=True)
 class Settings:
     """What the reference proxy does. `buffers`: the kinds of events (`all`, `text`, `reasoning`, `arguments`) that
-    are sent only at the end. `drains`: it reads the upstream to its end after the client has disconnected.
+    are sent only at the end. `drains`: it reads the upstream to its end after the client of a request (`all`, or
+    those with `tools`) has disconnected.
     `time_out`: seconds of silence of the upstream, four times as many at a retry. `retries` attempts after these
     `retried` statuses (0: no response), and after `retries_begun` a broken stream. `completes`: a broken response
     is completed. `ends`: a broken stream ends without a terminal event. `aborts`: the connection is closed
@@ -93,7 +94,7 @@ class Settings:
     `whole`."""
 
     buffers: tuple[str, ...] = ()
-    drains: bool = False
+    drains: str = ""
     time_out: float = 60.0
     retries: int = 0
     retried: tuple[int, ...] = (0, 429, 502, 503)

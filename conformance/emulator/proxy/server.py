@@ -269,7 +269,7 @@ class _Handler(ClientSide):
                 raise
             self._end_interrupted(settings, failure)
         except OSError:
-            if settings.drains:
+            if self.drains(settings):
                 for _ in self._out:
                     pass
             raise
@@ -309,7 +309,7 @@ class _Handler(ClientSide):
                         upstream.shutdown(socket.SHUT_RDWR)
                         return
 
-        if settings.drains or not settings.watches or (settings.watches_streams_alone and not self.ctx.stream):
+        if self.drains(settings) or not settings.watches or (settings.watches_streams_alone and not self.ctx.stream):
             yield
             return
         watcher = threading.Thread(target=look, daemon=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..shapes import Dict
 from .changes import (
+    calls,
     final,
     given,
     messages,
@@ -142,6 +143,8 @@ VARIANTS = {
                  sent=messages(_results_of_calls)),
         _variant("input-as-messages", "A string input can be sent as a message.", "responses", sent=_input_messages),
         _variant("own-ids", "A proxy can give responses its own ids.", **final(_own_response_id, stream=False)),
+        _variant("fills-arguments", "Empty arguments of a call can be an empty object.", "chat",
+                 **final(calls(lambda one: {**one, "arguments": one["arguments"] or "{}"}), stream=False)),
         _variant("own-headers", "A proxy can add headers.",
                  replied=lambda ctx, headers: {**headers, "X-Request-Id": "req_1", "Via": "1.1 proxy"}),
         _variant("joined-deltas", "Deltas can be joined, if none is withheld.", events=_pairs),

@@ -11,6 +11,9 @@ from conformance.proxy.script import Objects
 #: Deltas of the probes whose deltas wait.
 PARTS = 6
 
+#: What opens a tag, JSON or code elsewhere.
+MARKS = "a < b { c [ d ` e "
+
 
 def words(canary: str, count: int = PARTS) -> list[str]:
     """Words that occur once each, each with a space after it, so that a proxy can pass on words."""

@@ -12,7 +12,7 @@ from conformance.emulator.shapes import Dict, Plan
 from conformance.proxy.kit import plan
 from conformance.proxy.probes import http_forms
 from conformance.proxy.probes.probe import Probe, simple
-from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.probes.requests import LONG_NAME, TOOLS
 from conformance.proxy.script import Objects, Script, ScriptedResponse, Step
 
 FORMS, RARE = ("forms",), ("rare-forms",)
@@ -37,6 +37,17 @@ def _scripted_response(canary: str) -> Plan:
 def _two_calls(canary: str) -> Plan:
     calls = [("planTrip", _ARGUMENTS), ("planTrip", '{"zone":"south"}')]
     return plan(canary, f"{canary} 漢字.", f"Think of {canary} 漢.", calls)
+
+
+def _empty_arguments(canary: str) -> Plan:
+    """A call of a function without parameters, whose arguments are empty, as some services send them."""
+    return plan(canary, calls=[(LONG_NAME, "")])
+
+
+#: The response of a form, by its name, if it is not the one of most forms.
+_PLANS = {
+    "call-in-one-chunk": _two_calls, "empty-arguments": _empty_arguments, "plain-empty-arguments": _empty_arguments,
+}  # fmt: skip
 
 
 def _frames(change: Callable[[bytes], bytes]) -> Callable[[Plan], Script]:
@@ -242,6 +253,7 @@ _CHAT: dict[str, Callable[[Plan], Script]] = {
     "first-chunk-without-choices": _events(_no_choices_first),
     "call-in-one-chunk": _events(_call_in_one_chunk),
     "finish-with-last-content": _events(_finish_with_last),
+    "empty-arguments": Script,
     "event-lines": _lines(lambda lines: [b"event: message", *lines]),
 }
 
@@ -285,6 +297,7 @@ def probes(dialect: str) -> list[Probe]:
     made += [_probe(name, script, False) for name, script in {**_PLAIN, **http_forms.PLAIN}.items()]
     if dialect == "chat":
         made.append(_probe("plain-null-members", _events(_nulls, _content_null_plain), False))
+        made.append(_probe("plain-empty-arguments", Script, False))
     return made
 
 
@@ -293,5 +306,5 @@ def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     about = {"usage_absent": True} if "no-usage" in name else {"may_fail": True} if "large-header" in name else {}
     return simple(
         f"form.{name}", RARE if name in _RARE else FORMS, _body, stream,
-        _two_calls if name == "call-in-one-chunk" else _scripted_response, script, about, headers=headers,
+        _PLANS.get(name, _scripted_response), script, about, headers=headers,
     )  # fmt: skip

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Kit, ProbeRequest, plan, with_text
 from conformance.proxy.probes.concurrent import TOGETHER, together, together_with_calls
-from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
+from conformance.proxy.probes.deltas import MARKS, divide, enclosed, words
 from conformance.proxy.probes.probe import Body, Probe, body_of, simple
 from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
@@ -22,6 +21,9 @@ _CANCEL_AFTER, _DRIP = 3, 0.05
 
 #: Deltas of a stream of which a proxy may pass on only the first ones at once.
 _LONGER = 24
+
+#: The number of the delta with marks.
+_MARKED = 17
 
 #: Cancelled streams of the probe about many: more than the 100 connections of the pools of common HTTP clients.
 _MANY = 104
@@ -52,10 +54,18 @@ def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float 
     return lambda made: Script(made, events=lambda objects, dialect: divide(objects, kind, dialect, parts), steps=steps)
 
 
-def _hold_text(canary: str, count: int = PARTS) -> tuple[Plan, Script]:
-    parts = words(canary, count)
+def _hold_text(canary: str) -> tuple[Plan, Script]:
+    parts = words(canary)
     made = plan(canary, "".join(parts))
     return made, _held("text", parts, parts)(made)
+
+
+def _hold_marked(canary: str) -> tuple[Plan, Script]:
+    """A longer stream whose text has marks with which a proxy can take it for a tag, JSON or code."""
+    parts = words(canary, _LONGER)
+    divided = [one + MARKS * (at == _MARKED) for at, one in enumerate(parts)]
+    made = plan(canary, "".join(divided))
+    return made, _held("text", divided, parts)(made)
 
 
 def _hold_reasoning(canary: str) -> tuple[Plan, Script]:
@@ -89,8 +99,8 @@ def _after_tools(canary: str) -> dict[str, Any]:
     return {"input": items, "tools": TOOLS, "instructions": "Be brief."}
 
 
-def _cancelled(kit: Kit) -> ProbeRequest:
-    """A request whose client disconnects after some events of a stream without end."""
+def _cancelled(kit: Kit, other: Mapping[str, Any] | None = None) -> ProbeRequest:
+    """A request whose client disconnects after some events of a stream without end; ``other`` members of its body."""
     canary = kit.new_canary()
     parts = words(canary, _CANCEL_AFTER)
     count = int(kit.settings.wait / _DRIP) + 20
@@ -104,7 +114,7 @@ def _cancelled(kit: Kit) -> ProbeRequest:
         made, events=lambda objects, dialect: divide(objects, "text", dialect, [*parts, *more]), steps=steps
     )
     last = parts[-1].strip()
-    body = {**body_of(canary), "stream": True}
+    body = {**body_of(canary), **(other or {}), "stream": True}
     return ProbeRequest(canary, body, script, close_when=with_text(last), grace=kit.settings.wait)
 
 
@@ -125,12 +135,12 @@ def _seconds(pair: Pair) -> float:
 
 
 def _cancel_many(kit: Kit) -> None:
-    """The client cancels many streams, and then sends an ordinary request, again after a while: a proxy that loses a
-    connection or a slot of its limit with each of them serves it no more. Nothing is sent after streams that the proxy
-    goes on reading, as it can use their slots."""
+    """The client cancels many streams, every second one with tools, and then sends an ordinary request, again after a
+    while: a proxy that loses a connection or a slot of its limit with each of them serves it no more. Nothing is sent
+    after streams that the proxy goes on reading, as it can use their slots."""
     for _ in range(_MANY // TOGETHER):
         before = len(kit.pairs)
-        kit.send_together([_cancelled(kit) for _ in range(TOGETHER)])
+        kit.send_together([_cancelled(kit, {"tools": TOOLS} if at % 2 else {}) for at in range(TOGETHER)])
         made = kit.pairs[before:]
         if any(pair.client.ended != "closed" or _seconds(pair) > kit.settings.wait for pair in made):
             break
@@ -170,7 +180,7 @@ def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
         canary = kit.new_canary()
         seconds = kit.settings.wait + _MARGIN
         script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
-        body = {**body_of(canary), "stream": stream}
+        body = {**_with_tools(canary), "stream": True} if stream else body_of(canary)
         kit.send(ProbeRequest(canary, body, script, closes_early=True, grace=kit.settings.wait))
 
     return run
@@ -208,7 +218,7 @@ PROBES: list[Probe] = [
     _holding("text", "text", _hold_text),
     _holding("reasoning", "reasoning", _hold_reasoning),
     _holding("arguments", "arguments", _hold_arguments, _with_tools),
-    _holding("after-tools", "text", partial(_hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
+    _holding("after-tools", "text", _hold_marked, _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
