@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
@@ -12,7 +12,7 @@ from conformance.proxy import conversation
 from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
+from conformance.proxy.rules import ALL, Finding, Findings, View, on_connection, rule, status_of
 
 #: The kinds of probes whose requests are compared member by member.
 COMPARED = ("request",)
@@ -42,14 +42,9 @@ def served(view: View) -> Findings:
             continue
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
-        where += on_connection(good)
+        where += on_connection(view, good)
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
-
-
-def on_connection(legs: Sequence[Leg]) -> str:
-    """What the proxy can have left unread on the connection of one of the requests, for messages; else empty."""
-    return next((f", on the connection of {leg.notes['after']}" for leg in legs if "after" in leg.notes), "")
 
 
 def _is_response(leg: Leg) -> bool:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.proxy.checks_request import on_connection
-from conformance.proxy.differences import EQUAL_IDS, Difference, of_calls
+from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
 from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, at_client, on_connection, rule, status_of
 from conformance.proxy.texts import first_difference, marked, text_differs
 
 #: The two sides in a message about texts.
@@ -133,14 +132,17 @@ def finish(view: View) -> Findings:
 
 
 def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
-    """Where in the text a stream failed, for a message; empty unless it did."""
+    """Where in the text a stream failed, for a message; empty unless it did, and had a text."""
     if taken.finish != FAILED or not streams(view.client):
         return ""
     for member, kind in (("reasoning", "reasoning_text"), ("text", "output_text")):
         want, got = getattr(sent, member), deltas(view.client, kind)
         if want != got:
             return f": the last of the {member} that it received is before {marked(want, first_difference(want, got))}"
-    return ""
+    if not sent.text:
+        return ""
+    usage = view.dialect == "chat" and b'"choices":[]' in view.upstream().reply
+    return ", after the complete text" + ": a chunk with the usage and without choices followed" * usage
 
 
 def _ends_differ(sent: Outcome, taken: Outcome) -> str:
@@ -245,7 +247,7 @@ def same_response(view: View) -> Findings:
     except CannotEvaluate as error:
         if _fails(view, "request.served"):
             raise CannotEvaluate("the client cannot read the ordinary form of the response either") from None
-        says = f"the upstream sent the form {name!r}{on_connection([upstream])}, and {at_client(error)}"
+        says = f"the upstream sent the form {name!r}{on_connection(view, [upstream])}, and {at_client(error)}"
         yield Finding(says, "the same response", status_of(leg))
         return
     yield from _same(view, name, sent, taken)
@@ -257,6 +259,8 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
         says = "the proxy closed the upstream connection before the end"
         yield Finding(f"{start}{says}, and the client's response is {taken.finish}", "completed", taken.finish)
         return
+    if taken.finish == FAILED and _fails(view, "response.finish"):
+        raise CannotEvaluate("the ordinary form of the response fails too")
     if taken.finish == UNFINISHED and streams(view.client) and not _fails(view, "response.form"):
         yield Finding(f"{start}the stream to the client ended without a terminal event", "a terminal event", None)
         return
@@ -266,10 +270,8 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             text = _ends_differ(sent, taken) if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
             yield Finding(start + text, want, got)
             return
-    if not _fails(view, "response.calls"):
+    if not _fails(view, "response.calls", len(sent.calls) > 1):
         for one in of_calls(sent.calls, taken.calls):
-            if one.group == EQUAL_IDS and "response.calls" in view.failing:
-                continue  # It is so with the ordinary form of several calls.
             yield Finding(start + one.message, one.want, one.got)
             return
     counted: Any = None if view.record.about.get("usage_absent") else sent.usage
@@ -281,8 +283,10 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             yield Finding(start + text, counted, taken.usage)
 
 
-def _fails(view: View, name: str) -> bool:
-    """Whether the rule is violated with the ordinary form of the same content."""
-    end = ".stream" if view.client.requests_stream else ""
-    plain = {f"response.reasoning{end}", f"response.text-and-call{end}"}
+def _fails(view: View, name: str, several: bool = False) -> bool:
+    """Whether the rule is violated with the ordinary form of the same content, which has ``several`` calls."""
+    # Several calls are sent in one chunk, as in a plain response.
+    ends = ["", ".stream"] if several else [".stream" * view.client.requests_stream]
+    names = ("reasoning", "text-and-call", *["parallel-calls"] * several)
+    plain = {f"response.{one}{end}" for one in names for end in ends}
     return bool(plain & set(view.failing.get(name, ())))

@@ -38,8 +38,8 @@ class Difference:
     group: str = ""
 
 
-#: The groups of contents of the input that are lost completely, and of calls whose ids are not distinct.
-LOST, EQUAL_IDS = "lost content", "equal call ids"
+#: The groups of contents, calls or results, and parts of results, that are lost completely, and of equal call ids.
+LOST, LOST_CALLS, LOST_PARTS, EQUAL_IDS = "lost content", "lost calls", "lost parts", "equal call ids"
 
 
 def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, str]:
@@ -163,19 +163,17 @@ def _lost_calls(sent: Sequence[Turn], received: Sequence[Turn]) -> Difference | 
     if not lost or [one.role for one in kept] != [one.role for one in received] or any(_consumed(*texts)):
         return None  # They can have become texts.
     says = [f"{name}: the client sent {want[name]}, the upstream received {got[name]}" for name in lost]
-    return Difference("request.calls", "; ".join(says), want, got)
+    return Difference("request.calls", "; ".join(says), want, got, LOST_CALLS)
 
 
 def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: list[str]) -> Difference:
-    known = [text for one in sent for text in one.all_texts]
-    for one in received:
-        for text in one.all_texts:
-            if (
-                len(actual) > len(roles)
-                and text.strip()
-                and not any(other in text or text in other for other in known if other)
-            ):
-                says = f"the upstream received a {one.role} message that the client did not send: {marked(text, 0)}"
+    known, arrived = ([text for one in side for text in one.all_texts] for side in (sent, received))
+    for one in received if len(actual) > len(roles) else ():
+        for text in filter(str.strip, one.all_texts):
+            again = arrived.count(text) > known.count(text) > 0
+            if again or not any(other in text or text in other for other in known if other):
+                which = "again" if again else "that the client did not send"
+                says = f"the upstream received a {one.role} message {which}: {marked(text, 0)}"
                 return Difference("request.nothing-added", says, want=roles, got=actual)
     says = f"the turns are in the order {_listed(actual)}, expected {_listed(roles)}"
     return Difference("request.roles-and-order", says, want=roles, got=actual)
@@ -232,7 +230,7 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
         want, got, extra = _consumed(texts, others) if len(texts) > 1 else ("".join(texts), "".join(others), "")
         if want != got or extra:
             says = text_differs(f"{where}, result of the call {name}", want, got or extra)
-            yield Difference("request.calls", says, want, got or extra)
+            yield Difference("request.calls", says, want, got or extra, LOST_PARTS * (len(texts) > 1 and not got))
 
 
 def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:

@@ -15,6 +15,7 @@ from conformance.judge.findings import MISSING
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.proxy import checks_credentials, checks_failure, checks_request, checks_response, checks_stream
+from conformance.proxy.connections import leaves_streams
 from conformance.proxy.endpoint import evaluate_endpoint
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.root_causes import with_root_causes
@@ -56,11 +57,12 @@ def evaluate(recording: Recording) -> Evaluated:
     traces: dict[str, str] = {}
     failing: dict[str, list[str]] = {}
     order = [module.__name__ for module in _MODULES]
+    leaves = leaves_streams(recording.records)
     for rule in sorted(RULES, key=lambda one: order.index(one.check.__module__)):
         for record in recording.records:
             if not set(rule.kinds) & set(record.about.get("kinds", ())):
                 continue
-            view = View(record, recording.settings, failing)
+            view = View(record, recording.settings, failing, leaves)
             case, finding, trace = _case(rule, record, view)
             cases.append(case)
             if trace:

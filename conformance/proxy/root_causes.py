@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from conformance.judge.verdict import FAIL, PASS
 from conformance.proxy import checks_response
+from conformance.proxy.differences import LOST, LOST_CALLS, LOST_PARTS
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding
 from conformance.proxy.symptoms import symptoms
@@ -61,35 +62,46 @@ _DAMAGED = ("proxy.response.text", "proxy.response.reasoning", "proxy.response.c
 _SUFFIX = ("proxy.request.roles-and-order", "proxy.request.texts", "proxy.request.calls")
 _STOPPED = ("proxy.failure.survives",)
 _UNREAD = ("proxy.cancel.upstream-closed",)
+_LEAVES = ("proxy.request.served", "proxy.forms.same-response", "proxy.streaming.silence")
 _TRAILERS = ("proxy.request.served", "proxy.forms.same-response", "proxy.streaming.silence")
 _LOOPED = ("proxy.request.sent-once",)
 _PARSED = ("proxy.response.calls", "proxy.request.served")
 
 #: The rules that a proxy violates that serves so many requests at a time, and loses their places.
 _STUCK = ("proxy.failure.survives", "proxy.streaming.concurrent")
+_CHOICELESS = ("proxy.response.finish", "proxy.request.served", "proxy.forms.same-response")
 _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-kept")
+
+#: The rule that a proxy violates that mixes streams, and those that it violates then in other probes sent together.
+_MIXED = ("proxy.response.not-mixed",)
+_MIXED_RULES = ("proxy.response.text", "proxy.response.finish", "proxy.response.reasoning")
 
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
     made = _with_streams(_with_gaps(_with_consequences(_grouped(cases, places))), places, recording)
     facts = symptoms(recording)
+    made = _of_fact(made, facts.together, _MIXED, (*_MIXED, *_MIXED_RULES))
     for probes, order in (
         (facts.stopped, _STOPPED),
         (facts.broken, _BROKEN),
         (facts.damaged, _DAMAGED),
         (facts.suffix, _SUFFIX),
         (facts.one_status, _ONE_STATUS),
+        (facts.leaves, _LEAVES),
         (facts.unread, _UNREAD),
         (facts.trailers, _TRAILERS),
         (facts.parsed, _PARSED),
         (facts.looped, _LOOPED),
+        (facts.choiceless, _CHOICELESS),
     ):
         made = _of_fact(made, probes, order)
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
-    return _of_rare_forms(_of_one_lock(made), places)
+    if any(places[one.id][1].group == LOST_CALLS for one in _roots(made) if one.id in places):
+        made = _of_rule(made, "proxy.request.dialect", ("proxy.request.calls",))  # They became other messages.
+    return _of_rare_forms(_of_one_lock(_of_parts(made, places)), places)
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
@@ -146,6 +158,14 @@ def _caused(cases: Sequence[CaseRecord], causes: Mapping[str, str], root: CaseRe
         else one
         for one in cases
     ]
+
+
+def _of_parts(cases: list[CaseRecord], places: Places) -> list[CaseRecord]:
+    """The cases, those of lost parts of tool results with that of lost parts of a message as root cause."""
+    groups = {one.id: places[one.id][1].group for one in _roots(cases) if one.id in places}
+    texts = next((one for one in cases if one.scenario == "request.parts" and groups.get(one.id) == LOST), None)
+    lost = [one for one, group in groups.items() if group == LOST_PARTS]
+    return _caused(cases, dict.fromkeys(lost, texts.id), texts) if texts else cases
 
 
 def _of_rare_forms(cases: list[CaseRecord], places: Places) -> list[CaseRecord]:
@@ -228,7 +248,7 @@ def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
 
 def _difference(finding: Finding) -> tuple[str, str] | None:
     """The group of a finding, or what was expected and received at the first difference of two texts: a character
-    each; for a text without the white space at its ends, or a part with a separator of lines, that alone."""
+    each; for a text with other white space, or without a part with a separator of lines, that alone."""
     if finding.group:
         return finding.group, ""
     want, got = finding.want, finding.got
@@ -236,7 +256,7 @@ def _difference(finding: Finding) -> tuple[str, str] | None:
         return None
     if lost_separator(want, got):
         return "separators of lines", ""
-    if want.strip() and got.startswith(want.strip()):
-        return "white space at the ends", ""
+    if (parts := want.split()) and parts == got.split()[: len(parts)]:
+        return "white space", ""
     at = first_difference(want, got)
     return want[at : at + 1], got[at : at + 1]

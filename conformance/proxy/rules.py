@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.judge.findings import MISSING
+from conformance.proxy.connections import STREAM
 from conformance.proxy.records import Leg, Pair, Record
 
 AREA = "proxy"
@@ -35,11 +36,13 @@ Findings = Iterator[Finding]
 
 @dataclass(frozen=True)
 class View:
-    """What a check receives: the record, the settings, and the findings so far of other probes by rule."""
+    """What a check receives: the record, the settings, and the findings so far of other probes by rule.
+    ``leaves_streams``: the proxy leaves the end of each stream unread in its connection."""
 
     record: Record
     settings: Mapping[str, Any]
     failing: Mapping[str, Sequence[str]]
+    leaves_streams: bool = False
 
     @property
     def dialect(self) -> str:
@@ -115,6 +118,12 @@ def status_of(leg: Leg) -> str:
     if leg.status is None:
         return f"no response ({leg.ended}{f': {leg.detail}' if leg.detail else ''})"
     return f"HTTP {leg.status}"
+
+
+def on_connection(view: View, legs: Sequence[Leg]) -> str:
+    """What the proxy can have left unread on the connection of one of the requests, for messages; else empty."""
+    words = [leg.notes["after"] for leg in legs if "after" in leg.notes]
+    return next((f", on the connection of {one}" for one in words if one != STREAM or view.leaves_streams), "")
 
 
 def at_client(error: CannotEvaluate) -> str:

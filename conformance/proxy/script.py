@@ -48,6 +48,11 @@ class ScriptedResponse:
     extension: bytes = b""
     trailers: bytes = b""
 
+    @property
+    def streams(self) -> bool:
+        """Whether the body is an event stream."""
+        return any("event-stream" in value for _, value in self.headers)
+
 
 Objects = list[Dict]
 

@@ -12,19 +12,23 @@ from conformance.contract.revisions import DEFAULT
 from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy import conversation, stopping
-from conformance.proxy.outcomes import Call, frames, outcome, streams
+from conformance.proxy.connections import (
+    BROKEN,
+    CANCELLED,
+    TRAILERS,
+    failed_after,
+    is_after_stream,
+    leaves_streams,
+)
+from conformance.proxy.outcomes import Call, frames, has_failed, outcome, streams
 from conformance.proxy.records import Leg, Pair, Record, Recording
 from conformance.proxy.texts import same_json
-from conformance.proxy.upstream import CANCELLED, TRAILERS
 
 #: Kinds of probes in which the upstream serves an ordinary response.
 _ORDINARY = ("response", "request", "streaming")
 
 #: Kinds of probes in which the upstream sends a complete response.
 _COMPLETE = (*_ORDINARY, "silence", "forms", "rare-forms", "after", "concurrent")
-
-#: Ends of the client's side by which the proxy ended a response that the upstream had sent completely.
-_BROKEN = ("cut", "reset", "invalid")
 
 #: Statuses of failures from which on equal ones at the client show that the proxy has one status for all.
 _STATUSES = 3
@@ -40,9 +44,11 @@ class Symptoms:
     last items of the input reached the upstream. ``one_status``: the client receives one status for all failures.
     ``stopped``: the proxy served nothing more after their requests. ``stuck``: the same, as its responses hang, and
     those of concurrent requests. ``unread``: a response failed on a connection in which the proxy left one that its
-    client had cancelled, and those with such clients. ``trailers``: the same with trailers. ``parsed``: the proxy wrote
-    JSON arguments again, or could not serve a response whose arguments are no JSON, if both occur. ``looped``: a proxy
-    sent the calls of a response back to the upstream, with results of its own."""
+    client had cancelled, and those with such clients. ``trailers``: the same with trailers. ``leaves``: the same with
+    streams, after none of which one succeeded. ``parsed``: the proxy wrote JSON arguments again, or could not serve a
+    response whose arguments are no JSON, if both occur. ``looped``: a proxy sent the calls of a response back to the
+    upstream, with results of its own. ``together``: their requests were sent at the same time as others.
+    ``choiceless``: a stream of the upstream with a chunk without choices failed, as all of them do."""
 
     broken: frozenset[str] = frozenset()
     damaged: frozenset[str] = frozenset()
@@ -52,8 +58,11 @@ class Symptoms:
     stuck: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()
     trailers: frozenset[str] = frozenset()
+    leaves: frozenset[str] = frozenset()
     parsed: frozenset[str] = frozenset()
     looped: frozenset[str] = frozenset()
+    together: frozenset[str] = frozenset()
+    choiceless: frozenset[str] = frozenset()
 
 
 def symptoms(recording: Recording) -> Symptoms:
@@ -69,9 +78,12 @@ def symptoms(recording: Recording) -> Symptoms:
         frozenset(_stopped(recording.records)),
         frozenset(_stuck(recording.records)),
         frozenset(_unread(recording.records)),
-        frozenset(_failed_after(recording.records, TRAILERS)),
+        frozenset(failed_after(recording.records, TRAILERS)),
+        frozenset(_leaves(recording.records)),
         frozenset(_parsed(recording.records, dialect)),
         frozenset(one.probe for one in recording.records if any(pair.has_own_results for pair in one.pairs)),
+        frozenset(one.probe for one in recording.records if one.about.get("together")),
+        frozenset(_choiceless(complete)),
     )
 
 
@@ -95,19 +107,26 @@ def _stuck(records: Sequence[Record]) -> list[str]:
 
 
 def _unread(records: Sequence[Record]) -> list[str]:
-    failed = _failed_after(records, CANCELLED)
+    failed = failed_after(records, CANCELLED)
     return [*failed, *(one.probe for one in records if _is_of(one, ("cancel", "cancel-many")))] if failed else []
 
 
-def _failed_after(records: Sequence[Record], before: str) -> list[str]:
-    """The probes that failed on a connection in which a proxy can have left such a response."""
-    return [
-        one.probe
-        for one in records
-        for pair in one.pairs
-        if any(leg.ok and leg.notes.get("after") == before for leg in pair.upstream)
-        and (not pair.client.ok or pair.client.ended in _BROKEN)
-    ]
+def _leaves(records: Sequence[Record]) -> list[str]:
+    if not leaves_streams(records):
+        return []
+    after = [one.probe for one in records if any(is_after_stream(leg) for pair in one.pairs for leg in pair.upstream)]
+    return after + _unread(records)
+
+
+def _choiceless(complete: Sequence[Record]) -> list[str]:
+    """The probes whose streams have a chunk without choices, such as that of the usage, if all of them failed."""
+    pairs = [(one, pair) for one in complete for pair in one.pairs if any(map(_is_choiceless, pair.upstream))]
+    is_served = any(pair.client.ok and not has_failed(pair.client) for _, pair in pairs)
+    return [] if is_served else [one.probe for one, _ in pairs]
+
+
+def _is_choiceless(leg: Leg) -> bool:
+    return leg.ended == "clean" and leg.requests_stream and b'"choices":[]' in leg.reply
 
 
 def _parsed(records: Sequence[Record], dialect: str) -> list[str]:
@@ -149,7 +168,7 @@ def _broken(complete: Sequence[Record]) -> list[str]:
     """The probes with streams that the proxy interrupted, if most of the ordinary ones are, or the framing of one is
     invalid: else it can be another defect in each."""
     ordinary = [one for one in complete if _is_of(one, _ORDINARY) and one.pairs[0].client.requests_stream]
-    cut = [one for one in complete if any(pair.client.ended in _BROKEN and pair.client.ok for pair in one.pairs)]
+    cut = [one for one in complete if any(pair.client.ended in BROKEN and pair.client.ok for pair in one.pairs)]
     systematic = 2 * sum(one in cut for one in ordinary) > len(ordinary)
     invalid = any(pair.client.ended == "invalid" for one in cut for pair in one.pairs)
     return [one.probe for one in cut] if systematic or invalid else []

@@ -22,6 +22,7 @@ from conformance.contract.revisions import DEFAULT
 from conformance.emulator.framing import read_chunks
 from conformance.exchange.exchange import Headers
 from conformance.proxy.client import MAX_BODY
+from conformance.proxy.connections import CANCELLED, STREAM, TRAILERS
 from conformance.proxy.delivery import Expected, Left, Sent
 from conformance.proxy.patience import Patience
 from conformance.proxy.records import Leg
@@ -32,9 +33,6 @@ CANARY = re.compile(rb"kite[0-9a-f]{10}")
 
 #: The end of the path of a completion, by dialect.
 PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
-
-#: Responses that a proxy can have left in a connection that it uses again, in words.
-CANCELLED, TRAILERS = "a response that its client cancelled", "a response with trailers"
 
 #: Seconds for a released request to end: longer than streams that are sent together wait for each other.
 _ENDING = 4.0
@@ -236,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.ending == "clean":
             if answer.framing == "chunked":
                 self.wfile.write(b"0\r\n" + answer.trailers + b"\r\n")
-                self.before = TRAILERS * bool(answer.trailers)
+                self.before = TRAILERS if answer.trailers else STREAM if answer.streams else ""
             self.close_connection = self.close_connection or answer.framing == "close"
             return "clean"
         self.close_connection = True

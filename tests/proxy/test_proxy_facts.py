@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
-from conformance.emulator.proxy.habit import CLEAN, Context, Failure
+from conformance.emulator.proxy.changes import final, messages, texts
+from conformance.emulator.proxy.habit import CLEAN, Context, Failure, Habit
+from conformance.exchange.exchange import Chunk
 from conformance.proxy import conversation, patience, steps
+from conformance.proxy.connections import CANCELLED, STREAM, TRAILERS
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.patience import HUNG, IDLE, IDLE_BEFORE_RETRY, Patience, hangs
@@ -18,10 +22,10 @@ from conformance.proxy.probes import probes
 from conformance.proxy.records import Leg, Pair, Record, Recording
 from conformance.proxy.root_causes import with_root_causes
 from conformance.proxy.texts import lost_separator
-from conformance.proxy.upstream import CANCELLED, TRAILERS
 from conformance.results.records import CaseRecord
 
 LEG = Leg(0.0, "POST", "/v1/responses", (), b"{}", 200)
+JSON = (("Content-Type", "application/json"),)
 LATE, REFUSED = replace(LEG, status=None, ended="time-out"), replace(LEG, status=500)
 
 
@@ -33,7 +37,10 @@ def on(connection: str, client: Leg = REFUSED) -> Pair:
 def roots(records: dict[str, tuple[str, Pair]], found: list[str]) -> list[str]:
     """The cases (``rule@probe``, a warning with ``?`` at the end) that are root causes in such a recording."""
     made = [
-        Record(probe, {"kinds": [kind], "after": [], "served": ""}, (pair,)) for probe, (kind, pair) in records.items()
+        Record(
+            probe, {"kinds": [kind], "after": [], "served": "", "together": kind in ("silence", "concurrent")}, (pair,)
+        )
+        for probe, (kind, pair) in records.items()
     ]
     cases = []
     for one in found:
@@ -66,6 +73,35 @@ def test_what_a_proxy_left_in_a_connection_is_one_cause() -> None:
     # A failure on another connection has another cause.
     records["silence.middle"] = ("silence", Pair("kite0", REFUSED, (LEG,)))
     assert roots(records, left) == left
+
+
+def test_the_end_of_streams_that_a_proxy_leaves_in_connections_is_one_cause() -> None:
+    records = {f"form.{at}": ("forms", on(STREAM)) for at in range(3)}
+    records["cancel.stream"] = ("cancel", on(CANCELLED))
+    records |= {f"request.{at}": ("request", Pair("kite0", LEG, (LEG,))) for at in range(3)}
+    found = ["forms.same-response@form.0", "cancel.upstream-closed@cancel.stream", "failure.survives@form.1"]
+    assert roots(records, found) == found[:1]
+    # One that is served shows that the proxy reads streams to their end.
+    records["form.2"] = ("forms", on(STREAM, replace(LEG, reply_headers=JSON)))
+    assert roots(records, found) == found
+
+
+def test_streams_that_a_proxy_mixes_are_one_cause() -> None:
+    kinds = {"silence.middle": "silence", "concurrent.streams": "concurrent", "response.text": "response"}
+    records = {probe: (kind, Pair("kite0", LEG, (LEG,))) for probe, kind in kinds.items()}
+    found = ["response.text@silence.middle", "response.not-mixed@concurrent.streams", "response.text@response.text"]
+    assert roots(records, found[:2]) == [found[1]]
+    assert roots(records, found) == found
+
+
+def test_a_proxy_that_fails_on_chunks_without_choices_is_one_cause() -> None:
+    body, usage = b'{"stream": true}', (Chunk(0.0, b'data: {"choices":[],"usage":{}}'),)
+    sent = replace(LEG, body=body, chunks=usage)
+    records = {probe: ("forms", Pair("kite0", REFUSED, (sent,))) for probe in ("form.crlf", "response.text.stream")}
+    found = ["response.finish@response.text.stream", "forms.same-response@form.crlf"]
+    assert roots(records, found) == found[:1]
+    records["form.done"] = ("forms", Pair("kite0", replace(LEG, reply_headers=JSON), (sent,)))
+    assert roots(records, found) == found
 
 
 def test_a_proxy_that_uses_the_tools_itself_is_one_cause() -> None:
@@ -114,6 +150,40 @@ def test_events_that_are_lost_at_a_separator_of_lines_are_one_cause() -> None:
 def test_where_a_stream_failed_is_shown() -> None:
     found = problems(evaluate(recorded("chat", FAULTS["reads-unicode-lines"], ["response.text.stream"])))
     assert "the client's is failed: the last of the text that it received is before" in found["response.finish"]
+
+
+def _as_users(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": one["content"]} if one.get("role") == "tool" else one for one in items]
+
+
+def _first_call(body: dict[str, Any]) -> dict[str, Any]:
+    kinds = [one["type"] for one in body["output"]]
+    return {**body, "output": [one for at, one in enumerate(body["output"])
+                               if one["type"] != "function_call" or "function_call" not in kinds[:at]]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("habit", "only", "rules"),
+    [
+        (replace(CLEAN, sent=texts(lambda text: re.sub(r"\s+", " ", text))),
+         ["request.white-space", "request.tool-results"], {"request.texts"}),
+        (replace(CLEAN, sent=messages(_as_users)),
+         ["request.empty-texts", "request.tool-results"], {"request.dialect"}),
+        (replace(CLEAN, **final(_first_call)),
+         ["response.parallel-calls*", "form.call-in-one-chunk"], {"response.calls"}),
+    ],
+    ids=["white-space", "results-as-messages", "one-call"],
+)  # fmt: skip
+def test_one_defect_is_one_cause(habit: Habit, only: list[str], rules: set[str]) -> None:
+    assert set(violated("chat", habit, only)) == rules
+
+
+def test_lost_parts_of_messages_and_of_results_are_one_cause() -> None:
+    only = ["request.parts", "request.tool-result-parts"]
+    results = FAULTS["first-part-of-results"]
+    assert set(violated("responses", combined([FAULTS["first-part-only"], results]), only)) == {"request.texts"}
+    both = combined([FAULTS["escapes-markup"], results])
+    assert set(violated("responses", both, only)) == {"request.texts", "request.calls"}
 
 
 TOOLS: list[dict[str, Any]] = [

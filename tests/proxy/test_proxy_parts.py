@@ -124,6 +124,16 @@ def test_the_first_difference_is_marked() -> None:
     assert marked("ab", 2) == '"ab[end]"'
     assert same_json('{"a": 1, "b": "漢"}', '{"b":"\\u6f22","a":1}')
     assert not same_json('{"a": 1', '{"a":1')
+    assert same_json("", "{}")  # Of a function without parameters.
+    assert not same_json("{}", "")
+
+
+def test_a_message_that_is_repeated_was_added() -> None:
+    given = [user("One."), {"role": "assistant", "content": "Two."}]
+    sent, received = (conversation.of_responses({"input": one}) for one in (given, [*given, user("One.")]))
+    (found,) = of_requests(sent, received, True)
+    assert found.rule == "request.nothing-added"
+    assert "a user message again" in found.message
 
 
 def test_records_are_stored_without_keys_and_evaluated_again() -> None:
