@@ -122,7 +122,8 @@ def finish(view: View) -> Findings:
     sent, taken = both(view)
     if abandoned(view, sent):
         says = "the proxy closed the upstream connection before the end of the response"
-        yield Finding(f"{says}, and the client's is {taken.finish}", "the complete response", taken.finish)
+        says += f", and the client's is {taken.finish}{_failed_at(view, sent, taken)}"
+        yield Finding(says, "the complete response", taken.finish)
     elif taken.finish == UNFINISHED and streams(view.client):
         raise CannotEvaluate("the stream to the client has no end")  # The rule about the form reports it.
     elif taken.finish == FAILED and view.record.probe.removesuffix(".stream") in view.failing.get("request.served", ()):
@@ -139,7 +140,7 @@ def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
         want, got = getattr(sent, member), deltas(view.client, kind)
         if want != got:
             return f": the last of the {member} that it received is before {marked(want, first_difference(want, got))}"
-    if not sent.text:
+    if not sent.text or sent.finish == UNFINISHED:
         return ""
     usage = view.dialect == "chat" and b'"choices":[]' in view.upstream().reply
     return ", after the complete text" + ": a chunk with the usage and without choices followed" * usage

@@ -86,23 +86,25 @@ def record(
     seen: Callable[[str], None] = lambda _: None,
 ) -> Recording:  # fmt: skip
     """Send the probes one after another, neighbours that wait at the same time; ``seen`` receives each name. The
-    recording ends where the proxy serves nothing more."""
+    recording ends where the proxy serves nothing more; it is in the order of the probes."""
     made: list[Record] = []
-    one_by_one = False
-    while left := chosen[len(made) :]:
-        step = next_step(left, made) if not one_by_one or left[0].waits else [left[0]]
+    one_by_one, left = False, list(chosen)
+    while left:
+        step = next_step(left, made, settings.wait) if not one_by_one or left[0].waits else [left[0]]
         seen(", ".join(probe.name for probe in step))
         found = _sent(settings, upstream, clock, step)
         if not step[0].waits and are_refused(found):
             one_by_one = True
             continue
         made += found
-        stopped = stopping.ended(Kit(settings, upstream, clock), made, len(step), chosen[len(made) :])
+        left = [probe for probe in left if probe not in step]
+        stopped = stopping.ended(Kit(settings, upstream, clock), made, len(step), left)
         if stopped is not None:
             made.append(stopped)
             break
     about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
-    return Recording(about, tuple(made))
+    places = {probe.name: at for at, probe in enumerate(chosen)}
+    return Recording(about, tuple(sorted(made, key=lambda one: places.get(one.probe, len(places)))))
 
 
 def _sent(settings: Settings, upstream: Upstream, clock: Clock, step: Sequence[Probe]) -> list[Record]:

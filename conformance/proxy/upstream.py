@@ -177,6 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         expected, matched = upstream.find(body)
         if expected is None:
+            upstream.patience.active_at = time.monotonic()  # The proxy serves it before those of the next probe.
             self._send_all(json_response(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
             return
         with upstream.lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -282,15 +283,28 @@ def test_a_slow_proxy_receives_several_requests_at_a_time() -> None:
         pair = Pair("kite0", client, (replace(LEG, notes={"matched": matched}),))
         return [Record("request.string", {"kinds": [kind]}, (pair,))] * 2
 
-    assert len(steps.next_step(chosen, made(0.2))) == 1
-    assert len(steps.next_step(chosen, made(2.0, matched=False))) == 1
-    assert len(steps.next_step(chosen, made(9.0, kind="cancel"))) == 1
-    several = steps.next_step(chosen, made(2.0))
-    assert several == chosen[: len(several)]
+    step = partial(steps.next_step, wait=5.0)
+    assert len(step(chosen, made(0.2))) == 1
+    assert len(step(chosen, made(2.0, matched=False))) == 1
+    assert len(step(chosen, made(9.0, kind="cancel"))) == 1
+    few = step(chosen, made(2.0))
+    assert len(few) == 4
+    assert all(probe.about["stream"] for probe in few)
+
+    def after_few(milliseconds: float) -> list[Record]:
+        late = Pair("kite0", LEG, (replace(LEG, notes={"matched": True}, began=milliseconds),))
+        about = {"kinds": ["request"], "together": True}
+        return [*made(2.0), *[Record(probe.name, about, (late,)) for probe in few]]
+
+    left = [probe for probe in chosen if probe not in few]
+    several = step(left, after_few(900.0))
     assert len(several) > 8
-    held = next(at for at, one in enumerate(chosen) if one.name == "streaming.text")
-    assert [one.name for one in steps.next_step(chosen[held:], made(2.0))] == ["streaming.text"]
+    assert [probe.name for probe in step(left, after_few(1100.0))] == [left[0].name]
+    held = chosen[next(at for at, one in enumerate(chosen) if one.name == "streaming.text") :]
+    assert len(step(held, after_few(900.0))) == 4
+    assert len(step(held, after_few(1100.0))) == len(step(held, [*after_few(900.0), *made(6.0)])) == 1
     full = Record("request.string", {"kinds": ["request"]}, (Pair("kite0", replace(LEG, status=429), ()),))
     assert steps.are_refused([full, full])
     assert not steps.are_refused([full])
+    assert steps.are_refused([full, replace(full, pairs=(Pair("kite0", LATE, ()),))])
     assert not steps.are_refused(made(2.0))

@@ -64,7 +64,7 @@ def simple(
         sent = body(canary) | ({"stream": True} if stream else {})
         kit.send(ProbeRequest(canary, sent, script(answer(canary)), headers or {}, limit=limit, idle=idle))
 
-    return Probe(name, run, kinds, about or {}, dialects, waits)
+    return Probe(name, run, kinds, {"stream": stream, **(about or {})}, dialects, waits)
 
 
 def both(name: str, kinds: tuple[str, ...], **options: Any) -> list[Probe]:

@@ -177,7 +177,7 @@ def _repeated(name: str, stream: bool) -> Probe:
         for more in ({}, {}, {"instructions": "Write in French."}):
             kit.send(ProbeRequest(canary, {**body_of(canary), **more, "stream": stream}, Script(plan(canary))))
 
-    return Probe(name, run, ("repeated",))
+    return Probe(name, run, ("repeated",), {"stream": stream})
 
 
 def _round_trip(stream: bool) -> Probe:
@@ -198,7 +198,7 @@ def _round_trip(stream: bool) -> Probe:
             given = [*asking, *items, *outputs, message("user", f"Go on with {second}.")]
             kit.send(ProbeRequest(second, {**first, "input": given}, Script(plan(second))))
 
-    return Probe(f"request.call-round-trip{'.stream' * stream}", run, ("round-trip",))
+    return Probe(f"request.call-round-trip{'.stream' * stream}", run, ("round-trip",), {"stream": stream})
 
 
 def returned_items(leg: Any) -> list[dict[str, Any]]:

@@ -28,6 +28,9 @@ _MARKED = 17
 #: Cancelled streams of the probe about many: more than the 100 connections of the pools of common HTTP clients.
 _MANY = 104
 
+#: Seconds from which on a cancelled stream is slow, and the streams that are then sent at the same time.
+_SLOW, _SLOWLY = 0.5, 24
+
 #: Attempts of the request after them.
 _ATTEMPTS = 3
 
@@ -138,10 +141,12 @@ def _cancel_many(kit: Kit) -> None:
     """The client cancels many streams, every second one with tools, and then sends an ordinary request, again after a
     while: a proxy that loses a connection or a slot of its limit with each of them serves it no more. Nothing is sent
     after streams that the proxy goes on reading, as it can use their slots."""
-    for _ in range(_MANY // TOGETHER):
+    size = TOGETHER
+    while len(kit.pairs) < _MANY:
         before = len(kit.pairs)
-        kit.send_together([_cancelled(kit, {"tools": TOOLS} if at % 2 else {}) for at in range(TOGETHER)])
+        kit.send_together([_cancelled(kit, {"tools": TOOLS} if at % 2 else {}) for at in range(size)])
         made = kit.pairs[before:]
+        size = _SLOWLY if max(map(_seconds, made)) > _SLOW else TOGETHER
         if any(pair.client.ended != "closed" or _seconds(pair) > kit.settings.wait for pair in made):
             break
         if any(leg.ended != "left" for pair in made for leg in pair.upstream):
