@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..shapes import Dict
-from .changes import calls, failing, final, messages, texts, tools, without
+from .changes import calls, deltas, failing, final, messages, texts, tools, without
 from .field_requests import (
     few_tools,
     filled,
@@ -185,6 +185,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
     ("drops-equal-deltas", "Leaves out a delta that equals the one before.", "response.text",
      {"events": _no_equal_delta}),
+    ("drops-blank-deltas", "Leaves out a delta that is white space.", "response.text",
+     {"events": deltas("output_text", lambda text: text if text.strip() else None)}),
     ("empty-output", "Sends every Response without output.", "response.text",
      final(lambda body: {**body, "output": [], "output_text": ""})),
     ("last-items-alone", "Keeps only the last two messages.", "request.roles-and-order",

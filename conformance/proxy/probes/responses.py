@@ -86,7 +86,7 @@ def _interleave(objects: Objects, dialect: str) -> Objects:
 
 def _beginning(*deltas: str) -> Callable[[Plan], Script]:
     """A stream that begins with these deltas of the text in place of its first one: one of 300 kB in a line, over the
-    limit of 64 KiB of some readers of lines, or equal ones, which are not the same one again."""
+    limit of 64 KiB of some readers of lines, or equal ones, which are not the same one again, and white space."""
     return lambda plan_: Script(plan_, events=partial(_begin, deltas))
 
 
@@ -160,5 +160,5 @@ PROBES: list[Probe] = [
     simple("response.long-line", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
            script=_beginning("wide water " * 27_000)),
     simple("response.equal-deltas", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
-           script=_beginning("no, ", "no, ", "no, ")),
+           script=_beginning("no, ", "no, ", "no, ", " ", "\n\n")),
 ]  # fmt: skip
