@@ -70,6 +70,12 @@ def _calls_at_the_end(_: Context, events: list[Object]) -> list[Object]:
     return [event for event in events if event.get("output_index") not in calls]
 
 
+def _older_names(_: Context, events: list[Object]) -> list[Object]:
+    for event in events:
+        event["type"] = event["type"].replace("reasoning_text.", "reasoning.")
+    return events
+
+
 def _error_for_get(ctx: Context, reply: Reply) -> Reply:
     return reply.coded(200) if ctx.method == "GET" else reply
 
@@ -124,9 +130,12 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "for another response: the stream contains the events of two"),
         ("calls only in the final output", "events", _calls_at_the_end, "sum.final-output",
          "the final output has 1 function_call that was not streamed"),
+        ("reasoning in events of other types", "events", _older_names, "sum.reasoning-deltas",
+         "it is in events of the undocumented type response.reasoning.delta"),
         ("a terminal event sent twice, with one number", "numbered", lambda _, events: [*events, events[-1]],
          "lifecycle.one-terminal-last", "is a second terminal event"),
-        ("an error body under 200 for GET", "reply", _error_for_get, "error.real-status", "an error body with HTTP 200"),
+        ("an error body under 200 for GET", "reply", _error_for_get, "error.real-status",
+         "an error body with HTTP 200"),
         ("no items in streams", "events", _only_the_frame, "response.not-empty",
          "a completed response has no output item"),
         ("an item closed as another type", "events", _closed_as_reasoning, "identity.event-fits-item",
