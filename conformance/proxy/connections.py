@@ -39,7 +39,8 @@ def _served(records: Sequence[Record], after_stream: bool) -> Iterator[bool]:
     """Whether the client was served, for each request that the upstream received after a stream, or elsewhere."""
     for one in records:
         for pair in one.pairs:
-            if pair.upstream and any(map(is_after_stream, pair.upstream)) is after_stream:
+            # The last request: the proxy can have sent it again on another connection.
+            if pair.upstream and is_after_stream(pair.upstream[-1]) is after_stream:
                 yield pair.client.ok and not has_failed(pair.client)
 
 
