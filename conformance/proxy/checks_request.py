@@ -42,7 +42,7 @@ def served(view: View) -> Findings:
             continue
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
-        where += on_connection(good)
+        where += on_connection(good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 

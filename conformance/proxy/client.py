@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import select
 import socket
 import ssl
 import threading
@@ -32,6 +33,9 @@ _MOMENT = 0.1
 #: Seconds between two looks whether a connection is to be ended.
 _LOOK = 0.02
 
+#: Seconds in which a proxy closes a connection that it does not use again, although it did not announce it.
+_CLOSING = 0.1
+
 #: Bytes in a second below which a body is slow, also in small pieces on a busy machine: the limit is extended by the
 #: time that the received bytes may take, up to so many times, so that it ends silence and not a slow response.
 _SLOW, _MOST_TIMES = 10_000, 4
@@ -55,8 +59,44 @@ class Call:
     received: bytearray = field(default_factory=bytearray)
 
 
-def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
-    """Send a request to ``POST {base}/responses``; ``clock`` returns the milliseconds of the run.
+class Connection:
+    """A connection on which requests are sent one after another, as HTTP clients do; a context manager. A new one
+    takes its place if the proxy closes it."""
+
+    def __init__(self) -> None:
+        self._open: http.client.HTTPConnection | None = None
+
+    def take(self) -> http.client.HTTPConnection | None:
+        """The connection of the request before; None if there is none, or if it is closed."""
+        taken, self._open = self._open, None
+        if taken is None or not select.select([taken.sock], [], [], _CLOSING)[0]:
+            return taken
+        with contextlib.suppress(OSError):
+            if taken.sock.recv(1, socket.MSG_PEEK):
+                return taken  # What it sent after its response is read as the next one.
+        taken.close()
+        return None
+
+    def keep(self, connection: http.client.HTTPConnection) -> None:
+        """Keep the connection for the next request."""
+        self._open = connection
+
+    def has(self, connection: http.client.HTTPConnection) -> bool:
+        """Whether this connection is kept."""
+        return self._open is connection
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open:
+            self._open.close()
+
+
+def send(base: str, call: Call, clock: Callable[[], float], kept: Connection | None = None) -> Leg:
+    """Send a request to ``POST {base}/responses``, on the connection ``kept`` if it is open; ``clock`` returns the
+    milliseconds of the run. The note ``reused`` of the leg is true if another request was sent on its connection
+    before.
 
     ``call.received`` grows while the body is read, so that other threads can follow it. Never raises for anything that
     a server can do.
@@ -64,7 +104,8 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     parts = urlsplit(base)
     target = parts.path.rstrip("/") + DEFAULT.path
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
+    reused = kept.take() if kept else None
+    connection = reused or kind(parts.hostname or "", parts.port, timeout=_CONNECT)
     connection.response_class = FinalResponse
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **call.headers}
     reader = _Reader(call, clock)
@@ -73,7 +114,8 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     closer = _Closer(call)
     reply_headers: Headers = ()
     try:
-        connection.connect()
+        if not reused:
+            connection.connect()
         held = connection.sock
         assert held is not None
         held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -85,6 +127,9 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
         status = response.status
         reply_headers = tuple(response.getheaders())
         ended = reader.read(response, held, until)
+        if kept and ended == "clean" and not response.will_close:
+            response.close()
+            kept.keep(connection)
     except TimeoutError:
         ended, detail = "time-out", f"not complete within {call.limit:g} s"
     except http.client.IncompleteRead as error:
@@ -99,14 +144,16 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
         ended, detail = "invalid", f"{type(error).__name__}: {error}"
     finally:
         closer.done.set()
-        with contextlib.suppress(OSError):
-            connection.close()
+        if not kept or not kept.has(connection):
+            with contextlib.suppress(OSError):
+                connection.close()
     if closer.ended:
         ended, detail = closer.ended
     sent = tuple(headers.items())
     return Leg(
-        began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail
-    )
+        began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail,
+        {"reused": True} if reused else {},
+    )  # fmt: skip
 
 
 def _incomplete(error: http.client.IncompleteRead) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from conformance.proxy.rules import RULES
 
 #: The probes that show the violation of a rule.
 PROBES = {
-    "request.served": "request.large response.text",
+    "request.served": "request.large response.text connection.after-refused-key",
     "request.reaches-upstream": "request.string request.repeated",
     "request.sent-once": "request.string failure.cut-in-body silence.plain",
     "request.no-useless-retry": "failure.400",
@@ -48,9 +48,9 @@ PROBES = {
     "response.finish": "response.cut response.text.stream response.long-line",
     "response.usage": "response.reasoning response.text.stream",
     "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
-    "silence.middle failure.after.stream",
+    "silence.middle failure.after.stream connection.after-stream",
     "response.not-mixed": "concurrent.streams concurrent.calls",
-    "streaming.text": "streaming.text streaming.after-tools",
+    "streaming.text": "streaming.text streaming.after-tools connection.stream",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",
     "streaming.silence": "silence.middle",

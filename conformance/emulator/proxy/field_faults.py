@@ -214,6 +214,12 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      "streaming.silence failure.honest", {"settings": {"time_out": 0.25, "completes": True}}),
     ("drops-earlier-calls", "Leaves out the function calls of the input.", "request.calls",
      {"sent": messages(no_calls)}),
+    ("leaves-bodies-unread", "Refuses a key without reading the body, and takes it for the next request.",
+     "request.served", {"settings": {"connection": "unread"}}),
+    ("buffers-later-streams", "Sends streams at their end, except for the first request of a connection.",
+     "streaming.text", {"settings": {"connection": "buffers"}}),
+    ("streams-again", "Sends a stream for every request after one on its connection.", "response.form",
+     {"settings": {"connection": "streams"}}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
 )  # fmt: skip

@@ -98,7 +98,7 @@ class _Handler(ClientSide):
         if not isinstance(body, dict):
             raise Failure(400, "the body is not a JSON object")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        server, stream = self.server, body.get("stream") is True
+        server, stream = self.server, self.streams(body)
         self.ctx = Context(
             body, headers, stream, server.dialect, server.upstream, server.keys, server.memory, server.lock
         )

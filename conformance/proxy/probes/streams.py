@@ -52,7 +52,8 @@ def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float 
     return lambda made: Script(made, events=lambda objects, dialect: divide(objects, kind, dialect, parts), steps=steps)
 
 
-def _hold_text(canary: str, count: int = PARTS) -> tuple[Plan, Script]:
+def hold_text(canary: str, count: int = PARTS) -> tuple[Plan, Script]:
+    """A text whose deltas are sent one by one, each when the client has received the one before."""
     parts = words(canary, count)
     made = plan(canary, "".join(parts))
     return made, _held("text", parts, parts)(made)
@@ -205,10 +206,10 @@ def _heartbeats(frames: Sequence[bytes], seconds: float) -> list[Step]:
 
 
 PROBES: list[Probe] = [
-    _holding("text", "text", _hold_text),
+    _holding("text", "text", hold_text),
     _holding("reasoning", "reasoning", _hold_reasoning),
     _holding("arguments", "arguments", _hold_arguments, _with_tools),
-    _holding("after-tools", "text", partial(_hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
+    _holding("after-tools", "text", partial(hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
