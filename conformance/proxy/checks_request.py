@@ -176,6 +176,20 @@ def model(view: View) -> Findings:
         yield Finding(f"the upstream received the model {got!r}, expected {want!r}", want, got, 0, 0)
 
 
+@rule("request.model", "failure", "once")
+def model_again(view: View) -> Findings:
+    """The model is the same if the request is sent again."""
+    want = view.settings["upstream_model"]
+    for at, leg in enumerate(view.pair.upstream[1:], 1):
+        got = mapping(leg.json).get("model")
+        if got != want and leg.notes.get("matched"):
+            says = f"the upstream received the model {got!r} when the request was sent again, expected {want!r}"
+            yield Finding(says, want, got, 0, at)
+            return
+    if len(view.pair.upstream) < 2:
+        raise DoesNotApply("the request was sent once")
+
+
 def _compared(view: View) -> tuple[conversation.Conversation, conversation.Conversation]:
     """The client's request and the upstream's. :class:`CannotEvaluate` without them, or if the input did not reach the
     upstream, which another rule reports."""

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -48,7 +48,8 @@ MAX_BODY = 64_000_000
 class Call:
     """A request to send. ``close_when`` receives the body read so far: true closes the connection; so does
     ``close_at``, a moment after it is set. ``limit`` is the longest time in seconds for the complete response, except
-    for what a large body takes; ``hangs`` reports that it does not go on, which ends it too."""
+    for what a large body takes; ``hangs`` reports that it does not go on, which ends it too.
+    ``chunked``: the body is sent in chunks, without its length."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -56,6 +57,7 @@ class Call:
     close_when: Callable[[bytes], bool] | None = None
     close_at: threading.Event | None = None
     hangs: Callable[[], bool] | None = None
+    chunked: bool = False
     received: bytearray = field(default_factory=bytearray)
 
 
@@ -121,7 +123,7 @@ def send(base: str, call: Call, clock: Callable[[], float], kept: Connection | N
         held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         until = time.monotonic() + call.limit
         held.settimeout(call.limit)
-        connection.request("POST", target, call.body, headers)
+        connection.request("POST", target, _chunks(call.body) if call.chunked else call.body, headers)
         closer.watch(held)
         response = connection.getresponse()
         status = response.status
@@ -154,6 +156,12 @@ def send(base: str, call: Call, clock: Callable[[], float], kept: Connection | N
         began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail,
         {"reused": True} if reused else {},
     )  # fmt: skip
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    """The body in two chunks."""
+    half = len(body) // 2
+    yield from (body[:half], body[half:])
 
 
 def _incomplete(error: http.client.IncompleteRead) -> tuple[str, str]:

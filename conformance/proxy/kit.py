@@ -110,7 +110,7 @@ class ProbeRequest:
     """One request of a probe; ``body`` is complete except for the model. ``close_when`` and ``headers`` as in
     :class:`conformance.proxy.client.Call`; ``closes_early``: the client closes when the upstream has received the
     request; ``grace``: seconds for the upstream's side to end; ``idle``: the longest silence at first, in waits;
-    ``connection``: it is sent on this one, after others."""
+    ``connection``: it is sent on this one, after others; ``chunked``: without the length of its body."""
 
     canary: str
     body: Mapping[str, Any]
@@ -123,6 +123,7 @@ class ProbeRequest:
     idle: float = IDLE
     key: str | None = None
     connection: client.Connection | None = None
+    chunked: bool = False
 
 
 class Kit:
@@ -178,8 +179,9 @@ class Kit:
         limit = (probe_request.limit or patience.limit(settings.limit)) * self.together
         hung = hangs(patience, probe_request.idle, received, self._upstream.is_busy)
         call = client.Call(
-            body, {**headers, **probe_request.headers}, limit, probe_request.close_when, close_at, hung, received
-        )
+            body, {**headers, **probe_request.headers}, limit, probe_request.close_when, close_at, hung,
+            probe_request.chunked, received,
+        )  # fmt: skip
         self._upstream.expect(expected)
         leg = client.send(settings.endpoint, call, self._clock, probe_request.connection)
         if leg.ended == "closed":

@@ -13,13 +13,13 @@ from conformance.proxy.rules import RULES
 
 #: The probes that show the violation of a rule.
 PROBES = {
-    "request.served": "request.large response.text connection.after-refused-key",
+    "request.served": "request.large response.text connection.after-refused-key request.chunked",
     "request.reaches-upstream": "request.string request.repeated",
     "request.sent-once": "request.string failure.cut-in-body silence.plain",
     "request.no-useless-retry": "failure.400",
     "request.dialect": "request.parts request.tool-results request.tools",
     "request.host": "request.string",
-    "request.model": "request.string",
+    "request.model": "request.string failure.once-503",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "
     "request.parts request.history request.long-history request.results-last",
@@ -34,7 +34,7 @@ PROBES = {
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
     "request.effort-low request.json-object request.json-object.stream",
     "request.nothing-added": "request.string request.hard-text request.results-last",
-    "credentials.client-key-kept": "request.string",
+    "credentials.client-key-kept": "request.string key.api-key-header",
     "credentials.upstream-key-sent": "request.string",
     "credentials.upstream-key-hidden": "request.string failure.500 failure.quoted-key",
     "credentials.refused-without-upstream": "key.wrong",

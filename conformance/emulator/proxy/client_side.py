@@ -91,6 +91,9 @@ class ClientSide(BaseHTTPRequestHandler):
         """The body of the request. Raises `Failure` if its framing is invalid."""
         if self.server.settings.connection == "unread" and not self.allowed():
             raise Failure(401, "invalid key")
+        if self.server.settings.connection == "unchunked" and "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            return b""
         try:
             if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
                 return self.rfile.read(int(self.headers.get("Content-Length", 0)))

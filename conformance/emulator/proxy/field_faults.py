@@ -8,6 +8,8 @@ from typing import Any
 from ..shapes import Dict
 from .changes import calls, failing, final, messages, texts, tools, without
 from .field_requests import (
+    api_key_of_client,
+    fallback,
     few_tools,
     filled,
     first_of_results,
@@ -22,8 +24,10 @@ from .field_requests import (
     plain_format,
     required,
     rounded,
+    short_call_ids,
     system_last,
     user_last,
+    without_maps,
 )
 from .habit import Context, Failure
 
@@ -214,8 +218,19 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      "streaming.silence failure.honest", {"settings": {"time_out": 0.25, "completes": True}}),
     ("drops-earlier-calls", "Leaves out the function calls of the input.", "request.calls",
      {"sent": messages(no_calls)}),
+    ("passes-api-key", "Sends the header api-key of the client to the upstream.", "credentials.client-key-kept",
+     {"headers": api_key_of_client}),
+    ("cuts-call-ids", "Cuts ids of calls at 40 characters.", "request.calls", {"sent": messages(short_call_ids)}),
+    ("cuts-descriptions", "Cuts descriptions of tools at 1024 characters.", "request.tools",
+     {"sent": tools(lambda one: {**one, "description": one["description"][:1024]})}),
+    ("drops-maps", "Leaves out additionalProperties of nested schemas.", "request.tools",
+     {"sent": tools(lambda one: {**one, "parameters": without_maps(one["parameters"])})}),
+    ("falls-back", "Sends a request again with another model after a failure.", "request.model",
+     {"settings": {"retries": 1, "retried": (500, 503)}, "raw": fallback}),
     ("leaves-bodies-unread", "Refuses a key without reading the body, and takes it for the next request.",
      "request.served", {"settings": {"connection": "unread"}}),
+    ("ignores-chunks", "Takes a request with a chunked body for one without a body.", "request.served",
+     {"settings": {"connection": "unchunked"}}),
     ("buffers-later-streams", "Sends streams at their end, except for the first request of a connection.",
      "streaming.text", {"settings": {"connection": "buffers"}}),
     ("streams-again", "Sends a stream for every request after one on its connection.", "response.form",
