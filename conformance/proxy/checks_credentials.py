@@ -30,9 +30,7 @@ def upstream_key(view: View) -> Findings:
 
 
 #: What the client sent, by probe.
-_SENT = {
-    "wrong": "with a wrong key", "missing": "without a key", "api-key-header": "with its key in the header api-key",
-}  # fmt: skip
+_SENT = {"wrong": "with a wrong key", "missing": "without a key", "without-scheme": "with its key alone in a header"}
 
 
 def _echoed(view: View, name: str, words: str) -> Findings:
@@ -65,7 +63,8 @@ def refused_as_client_error(view: View) -> Findings:
         raise DoesNotApply("the client received a response without a request to the upstream")
     if leg.status is None or leg.status >= 500:
         how = view.record.probe.removeprefix("key.")
-        yield Finding(f"the client sent a request {_SENT.get(how, how)}, and received {status_of(leg)}", "401", leg.status)
+        says = f"the client sent a request {_SENT.get(how, how)}, and received {status_of(leg)}"
+        yield Finding(says, "401", leg.status)
 
 
 @rule("credentials.refused-without-upstream", "key")

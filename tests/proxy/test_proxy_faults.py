@@ -34,7 +34,7 @@ PROBES = {
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
     "request.effort-low request.json-object request.json-object.stream",
     "request.nothing-added": "request.string request.hard-text request.results-last",
-    "credentials.client-key-kept": "request.string key.api-key-header",
+    "credentials.client-key-kept": "request.string key.without-scheme",
     "credentials.upstream-key-sent": "request.string",
     "credentials.upstream-key-hidden": "request.string failure.500 failure.quoted-key",
     "credentials.refused-without-upstream": "key.wrong",

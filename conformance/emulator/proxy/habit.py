@@ -91,8 +91,8 @@ class Settings:
     without a type. `hides_key`: the upstream's key is removed from its messages. `limits`: a broken stream is
     incomplete. `packs`: a stream is compressed if the client accepts it, and sent at each of its `events`, or as a
     `whole`. `connection`: what is wrong with the next requests on a connection of the client: the body of a
-    refused request is left `unread`, it `streams` to the client if it did before, or it `buffers` streams; `unchunked`: chunked
-    bodies are taken for empty ones."""
+    refused request is left `unread`, it `streams` to the client if it did before, or it `buffers` streams;
+    `unchunked`: a chunked body is taken for an empty one."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False

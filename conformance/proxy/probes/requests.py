@@ -239,9 +239,9 @@ def _chunked(kit: Kit) -> None:
 
 
 def _key_alone(kit: Kit) -> None:
-    """The key in the other header of the contract."""
+    """The key alone in its header, without a scheme."""
     canary = kit.new_canary()
-    headers = {"api-key": kit.settings.client_key}
+    headers = {one.header: kit.settings.client_key for one in DEFAULT.authentication if not one.scheme}
     kit.send(ProbeRequest(canary, body_of(canary), Script(plan(canary)), headers, key=""))
 
 
@@ -313,6 +313,6 @@ PROBES: list[Probe] = [
     _round_trip(True),
     _refused("key.wrong", "wrong-key-0123456789"),
     _refused("key.missing", ""),
-    Probe("key.api-key-header", _key_alone, ("key",)),
+    Probe("key.without-scheme", _key_alone, ("key",)),
     Probe("request.chunked", _chunked, ("repeated",)),
 ]  # fmt: skip
