@@ -266,7 +266,7 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             text = _ends_differ(sent, taken) if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
             yield Finding(start + text, want, got)
             return
-    if not _fails(view, "response.calls"):
+    if not _fails(view, "response.calls", "parallel-calls" if len(sent.calls) > 1 else "text-and-call"):
         for one in of_calls(sent.calls, taken.calls):
             if one.group == EQUAL_IDS and "response.calls" in view.failing:
                 continue  # It is so with the ordinary form of several calls.
@@ -281,8 +281,8 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             yield Finding(start + text, counted, taken.usage)
 
 
-def _fails(view: View, name: str) -> bool:
+def _fails(view: View, name: str, content: str = "text-and-call") -> bool:
     """Whether the rule is violated with the ordinary form of the same content."""
     end = ".stream" if view.client.requests_stream else ""
-    plain = {f"response.reasoning{end}", f"response.text-and-call{end}"}
+    plain = {f"response.reasoning{end}", f"response.{content}{end}"}
     return bool(plain & set(view.failing.get(name, ())))

@@ -29,6 +29,9 @@ _TEXTS = (
     "response.call-ids", "response.calls",
 )  # fmt: skip
 
+#: Rules that compare the same texts again, by the area of those rules.
+_COMPARED_AS = {"forms.same-response": "response", "forms.rare-same-response": "response"}
+
 #: Rules whose violations follow from that of another one, by that rule.
 _FOLLOWS = {
     "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
@@ -65,6 +68,12 @@ _TRAILERS = ("proxy.request.served", "proxy.forms.same-response", "proxy.streami
 _LOOPED = ("proxy.request.sent-once",)
 _PARSED = ("proxy.response.calls", "proxy.request.served")
 
+#: The rules that a proxy violates that mixes responses, also in other probes that are sent together.
+_MIXED = (
+    "proxy.response.not-mixed", "proxy.response.text", "proxy.response.reasoning", "proxy.response.calls",
+    "proxy.response.finish",
+)  # fmt: skip
+
 #: The rules that a proxy violates that serves so many requests at a time, and loses their places.
 _STUCK = ("proxy.failure.survives", "proxy.streaming.concurrent")
 _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-kept")
@@ -87,9 +96,24 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     ):
         made = _of_fact(made, probes, order)
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
+    made = _of_fact(made, facts.together, _MIXED[:1], _MIXED)
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
-    return _of_rare_forms(_of_one_lock(made), places)
+    return _of_rare_forms(_of_one_lock(_of_lost_results(made, places)), places)
+
+
+def _of_lost_results(cases: list[CaseRecord], places: Places) -> list[CaseRecord]:
+    """The cases, those of calls and results that are lost with the one that the request is not valid without them as
+    root cause, if each is in such a probe."""
+    invalid = {
+        one.scenario: one
+        for one in reversed(_roots(cases))
+        if one.requirement == "proxy.request.dialect" and one.id in places and " tool " in places[one.id][1].message
+    }
+    lost = [one for one in _roots(cases) if one.requirement == "proxy.request.calls"]
+    if not lost or any(one.scenario not in invalid for one in lost):
+        return cases
+    return _caused(cases, {one.id: invalid[one.scenario].id for one in lost}, invalid[lost[0].scenario])
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
@@ -220,8 +244,9 @@ def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
     for case in cases:
         key = _difference(places[case.id][1]) if case.id in places else None
         name = case.requirement.removeprefix(f"{AREA}.")
-        root = first.get((name.partition(".")[0], *key)) if key and name in _TEXTS else None
-        is_other = root is not None and root.requirement != case.requirement and root.verdict == case.verdict
+        area = _COMPARED_AS.get(name, name.partition(".")[0] if name in _TEXTS else "")
+        root = first.get((area, *key)) if key and area else None
+        is_other = root is not None and root.requirement != case.requirement and root.verdict in (FAIL, case.verdict)
         made.append(replace(case, cause=root.id) if root and is_other else case)
     return made
 

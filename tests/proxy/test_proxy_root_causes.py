@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
-from conformance.emulator.proxy.changes import deltas
-from conformance.emulator.proxy.habit import CLEAN
+from conformance.emulator.proxy.changes import deltas, final, message_text, messages
+from conformance.emulator.proxy.habit import CLEAN, Habit
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
@@ -60,6 +62,50 @@ def test_the_form_that_a_proxy_cannot_read_is_no_fault_of_concurrency(name: str)
 def test_arguments_without_deltas_are_not_also_buffered() -> None:
     habit = replace(CLEAN, events=deltas("function_call_arguments", lambda text: None))
     assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
+
+
+def test_a_form_with_the_difference_of_an_ordinary_response_follows_from_it() -> None:
+    garbled = Habit("garbles", "", **final(message_text(lambda text: text.encode().decode("latin-1"))))
+    assert set(violated("responses", garbled, ["response.*", "form.*"])) == {"response.text"}
+    one_call = Habit("calls-once", "", **final(_first_call))
+    assert set(violated("chat", one_call, ["response.*", "form.*"])) == {"response.calls"}
+
+
+def _first_call(body: dict[str, Any]) -> dict[str, Any]:
+    calls = [one for one in body["output"] if one["type"] == "function_call"]
+    return {**body, "output": [one for one in body["output"] if one not in calls[1:]]}
+
+
+def test_results_that_became_texts_are_one_cause() -> None:
+    habit = Habit("", "", sent=messages(lambda items: [_as_user(one) for one in items]))
+    assert set(violated("chat", habit, ["request.*"])) == {"request.dialect"}
+
+
+def _as_user(one: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "user", "content": one["content"]} if one.get("role") == "tool" else one
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_texts_that_are_wrong_in_probes_sent_together_alone_are_mixed(outside: bool) -> None:
+    recording = recorded("responses", CLEAN, ["request.string", "request.string.stream", "request.parts"])
+    records = [replace(one, about={**one.about, "together": one.probe != "request.parts"}) for one in recording.records]
+    names = ["proxy.response.not-mixed@request.string", "proxy.response.text@request.string.stream"]
+    names += ["proxy.response.text@request.parts"] * outside
+    cases = [
+        CaseRecord(name, name.partition("@")[0], name.partition("@")[2], "proxy", "MUST", "fail") for name in names
+    ]
+    made = with_root_causes(cases, {}, replace(recording, records=tuple(records)))
+    assert bool(made[1].cause) is not outside
+
+
+def test_an_event_line_that_does_not_match_is_found_where_the_upstream_sends_none() -> None:
+    recording = recorded("responses", CLEAN, ["form.no-event-lines"])
+    (record,) = recording.records
+    client = record.pairs[0].client
+    named = re.sub(rb"event: .*", b"event: message", client.reply)
+    changed = replace(record.pairs[0], client=replace(client, chunks=(replace(client.chunks[0], data=named),)))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(changed,)),))))
+    assert set(found) == {"sse.event-line-matches-type"}
 
 
 @pytest.mark.parametrize(("status", "follows"), [(401, True), (503, False)])

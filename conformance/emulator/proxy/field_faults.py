@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from ..shapes import Dict
@@ -30,6 +31,13 @@ from .field_requests import (
     without_maps,
 )
 from .habit import Context, Failure
+
+
+def _latest(ctx: Context, body: Dict) -> Dict:
+    """The Response that was received last by any request, when this one is sent."""
+    ctx.memory["latest"] = body
+    time.sleep(0.05)
+    return ctx.memory["latest"]  # type: ignore[no-any-return]
 
 
 def _small_calls(body: Dict) -> Dict:
@@ -227,6 +235,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": tools(lambda one: {**one, "parameters": without_maps(one["parameters"])})}),
     ("falls-back", "Sends a request again with another model after a failure.", "request.model",
      {"settings": {"retries": 1, "retried": (500, 503)}, "raw": fallback}),
+    ("mixes-plain", "Keeps the Response to send where concurrent requests replace it.", "response.not-mixed",
+     {"plain": _latest}),
     ("leaves-bodies-unread", "Refuses a key without reading the body, and takes it for the next request.",
      "request.served", {"settings": {"connection": "unread"}}),
     ("ignores-chunks", "Takes a request with a chunked body for one without a body.", "request.served",

@@ -10,7 +10,7 @@ from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Kit, ProbeRequest, plan, with_text
-from conformance.proxy.probes.concurrent import TOGETHER, together, together_with_calls
+from conformance.proxy.probes.concurrent import TOGETHER, together, together_plain, together_with_calls
 from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
 from conformance.proxy.probes.probe import Body, Probe, body_of, simple
 from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
@@ -30,7 +30,7 @@ _MANY = 104
 _ATTEMPTS = 3
 
 #: Probes that wait at the same time, for a proxy that serves one request after the other.
-_WAITING = 7
+_WAITING = 8
 
 #: Seconds by which the silence after a disconnect is longer than the time for the proxy to close its connection.
 _MARGIN = 2.0
@@ -177,13 +177,15 @@ def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
     return run
 
 
-def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], stream: bool) -> Probe:
+def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]] | None, stream: bool) -> Probe:
+    """Silence in a stream, or without ``steps`` before the response."""
+
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         seconds = kit.settings.silence
-        script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
-        if not stream:
-            script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+        script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+        if steps:
+            script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
         limit = kit.settings.limit / 2 + _WAITING * seconds
         kit.send(ProbeRequest(canary, body_of(canary) | ({"stream": True} if stream else {}), script, limit=limit))
 
@@ -212,12 +214,14 @@ PROBES: list[Probe] = [
     _holding("after-tools", "text", partial(hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
+    Probe("concurrent.plain", together_plain, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), body_of),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
     Probe("cancel.before-response", _cancel_before_response(True), ("cancel-silent",), waits=True),
     Probe("cancel.plain", _cancel_before_response(False), ("cancel-silent",), waits=True),
-    _silent("plain", _before_first, stream=False),
+    _silent("plain", None, stream=False),
+    _silent("head", None, stream=True),
     _silent("first-event", _before_first, stream=True),
     _silent("middle", _in_the_middle, stream=True),
     _silent("comments", _heartbeats, stream=True),
