@@ -68,7 +68,8 @@ _TRAILERS = ("proxy.request.served", "proxy.forms.same-response", "proxy.streami
 _LOOPED = ("proxy.request.sent-once",)
 _PARSED = ("proxy.response.calls", "proxy.request.served")
 
-#: The rules that a proxy violates that mixes responses, also in other probes that are sent together.
+#: The rules that a proxy violates that mixes responses, also in other probes that are sent together; the rules of an
+#: endpoint are others.
 _MIXED = (
     "proxy.response.not-mixed", "proxy.response.text", "proxy.response.reasoning", "proxy.response.calls",
     "proxy.response.finish",
@@ -96,7 +97,8 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     ):
         made = _of_fact(made, probes, order)
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
-    made = _of_fact(made, facts.together, _MIXED[:1], _MIXED)
+    of_endpoint = {one.requirement for one in made if one.area != AREA}
+    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint})
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
     return _of_rare_forms(_of_one_lock(_of_lost_results(made, places)), places)
