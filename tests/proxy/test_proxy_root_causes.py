@@ -81,6 +81,15 @@ def test_results_that_became_texts_are_one_cause() -> None:
     assert set(violated("chat", habit, ["request.*"])) == {"request.dialect"}
 
 
+def test_the_first_part_alone_of_messages_and_results_is_one_cause() -> None:
+    first = messages(lambda items: [_with_first_part(one) for one in items])
+    assert set(violated("chat", Habit("", "", sent=first), ["request.*"])) == {"request.texts"}
+
+
+def _with_first_part(one: dict[str, Any]) -> dict[str, Any]:
+    return {**one, "content": one["content"][:1]} if isinstance(one.get("content"), list) else one
+
+
 def _as_user(one: dict[str, Any]) -> dict[str, Any]:
     return {"role": "user", "content": one["content"]} if one.get("role") == "tool" else one
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from ..shapes import Dict
-from .changes import calls, failing, final, messages, texts, tools, without
+from .changes import calls, deltas, failing, final, messages, texts, tools, without
 from .field_requests import (
     api_key_of_client,
     fallback,
@@ -235,6 +235,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": tools(lambda one: {**one, "parameters": without_maps(one["parameters"])})}),
     ("falls-back", "Sends a request again with another model after a failure.", "request.model",
      {"settings": {"retries": 1, "retried": (500, 503)}, "raw": fallback}),
+    ("drops-blank-deltas", "Leaves out deltas of white space.", "response.text",
+     {"events": deltas("output_text", lambda text: text if text.strip() else None)}),
     ("mixes-plain", "Keeps the Response to send where concurrent requests replace it.", "response.not-mixed",
      {"plain": _latest}),
     ("leaves-bodies-unread", "Refuses a key without reading the body, and takes it for the next request.",
