@@ -228,7 +228,7 @@ def closed_in_silence(view: View) -> Findings:
         yield Finding(message, "the connection closed", "open", 0, 0)
 
 
-@rule("cancel.next-served", "cancel", "cancel-many")
+@rule("cancel.next-served", "cancel", "cancel-many", "after-cancel")
 def next_served(view: View) -> Findings:
     """The request after cancelled ones is served."""
     cancelled = [pair for pair in view.record.pairs if pair.client.requests_stream]
@@ -237,7 +237,7 @@ def next_served(view: View) -> Findings:
         raise CannotEvaluate("the proxy went on reading cancelled streams, and no request was sent after them")
     leg, at = after[-1].client, view.record.pairs.index(after[-1])
     closed = sum(pair.client.ended == "closed" for pair in cancelled)
-    words = "the cancelled one" if closed < 2 else f"{closed} cancelled ones"
+    words = "the cancelled one" if closed == 1 else f"{closed or 'the'} cancelled ones"
     if not leg.ok:
         yield Finding(f"the request after {words} received {status_of(leg)}", 200, leg.status, at)
         return

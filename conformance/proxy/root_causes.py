@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from conformance.judge.verdict import FAIL, PASS
 from conformance.proxy import checks_response
+from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding
 from conformance.proxy.symptoms import symptoms
@@ -68,6 +69,11 @@ _TRAILERS = ("proxy.request.served", "proxy.forms.same-response", "proxy.streami
 _LOOPED = ("proxy.request.sent-once",)
 _PARSED = ("proxy.response.calls", "proxy.request.served")
 
+#: The rules that a proxy violates that refuses all requests after cancelled ones or failures, the probes after the
+#: first cancelled ones, and those at the end, after the failures.
+_LOCKED = ("proxy.cancel.next-served", "proxy.failure.survives", "proxy.request.served")
+_LATER, _LAST = ("cancel", "connection", "failure"), tuple(one.name for one in LAST)
+
 #: The rules that a proxy violates that mixes responses, also in other probes that are sent together; the rules of an
 #: endpoint are others.
 _MIXED = (
@@ -119,14 +125,17 @@ def _of_lost_results(cases: list[CaseRecord], places: Places) -> list[CaseRecord
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
-    """The cases, that of a refused request after cancelled ones with that of one after failures as root cause, if it
-    has the same status: then the proxy refuses all of them."""
-    locked = next((one for one in _roots(cases) if one.requirement == "proxy.failure.survives"), None)
-    if locked is None:
+    """The cases, those of ordinary requests that are refused after cancelled ones and after failures with the first of
+    them as root cause, if they have the same status: then the proxy refuses all of them."""
+    refused = [one for one in _roots(cases) if one.requirement in _LOCKED and one.scenario.startswith(_LATER)]
+    cancelled = [one for one in refused if one.requirement == _LOCKED[0] and one.scenario not in _LAST]
+    failed = [one for one in refused if one.requirement == _LOCKED[1]]
+    if not cancelled + failed:
         return cases
-    refused = [one for one in _roots(cases) if one.requirement == "proxy.cancel.next-served"]
+    locked = (cancelled + failed)[0]
     alike = [one for one in refused if one.findings[0].got and one.findings[0].got == locked.findings[0].got]
-    return _caused(cases, {one.id: locked.id for one in alike}, locked)
+    alike = [one for one in alike if cancelled or one.requirement != _LOCKED[2]]
+    return _caused(cases, {one.id: locked.id for one in alike if one.id != locked.id}, locked)
 
 
 def _of_fact(

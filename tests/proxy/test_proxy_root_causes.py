@@ -125,9 +125,21 @@ def test_a_lock_after_failures_refuses_requests_after_cancelled_ones(status: int
     cases = [
         CaseRecord(name, name.partition("@")[0], name.partition("@")[2], "proxy", "MUST", "fail",
                    findings=(FindingRecord(f"received HTTP {got}", got=got),))
-        for name, got in (("proxy.failure.survives@failure.after", 401), ("proxy.cancel.next-served@cancel", status))
+        for name, got in (("proxy.failure.survives@failure.after", 401), ("proxy.cancel.next-served@cancel.many", status))
     ]  # fmt: skip
     assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
+
+
+def test_a_lock_after_cancelled_requests_explains_those_after_it() -> None:
+    recording = recorded("responses", CLEAN, ["request.string"])
+    names = ["proxy.cancel.next-served@cancel.after-silence", "proxy.failure.survives@failure.after"]
+    names += ["proxy.request.served@connection.stream", "proxy.request.served@request.large"]
+    cases = [
+        CaseRecord(name, name.partition("@")[0], name.partition("@")[2], "proxy", "MUST", "fail",
+                   findings=(FindingRecord("received HTTP 503", got=503),))
+        for name in names
+    ]  # fmt: skip
+    assert [one.cause for one in with_root_causes(cases, {}, recording)] == ["", names[0], names[0], ""]
 
 
 def test_a_proxy_that_stops_serving_ends_the_run() -> None:

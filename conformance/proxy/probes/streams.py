@@ -225,6 +225,7 @@ PROBES: list[Probe] = [
     _silent("first-event", _before_first, stream=True),
     _silent("middle", _in_the_middle, stream=True),
     _silent("comments", _heartbeats, stream=True),
+    simple("cancel.after-silence", ("after-cancel",), body_of),
 ]
 
 #: The probe that leaves a proxy without a free slot if it loses them: the last of a run.
