@@ -125,7 +125,8 @@ def test_a_lock_after_failures_refuses_requests_after_cancelled_ones(status: int
     cases = [
         CaseRecord(name, name.partition("@")[0], name.partition("@")[2], "proxy", "MUST", "fail",
                    findings=(FindingRecord(f"received HTTP {got}", got=got),))
-        for name, got in (("proxy.failure.survives@failure.after", 401), ("proxy.cancel.next-served@cancel.many", status))
+        for name, got in (("proxy.failure.survives@failure.after", 401),
+                          ("proxy.cancel.next-served@cancel.many", status))
     ]  # fmt: skip
     assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
 
