@@ -41,7 +41,8 @@ PROBES = {
     "request.undocumented": "request.undocumented",
     "credentials.refused-as-client-error": "key.wrong key.missing",
     "response.text": "response.text response.text.stream response.equal-deltas response.blank-deltas "
-    "response.reasoning response.two-rounds response.reasoning.stream response.call response.call.stream response.parallel-calls.stream",
+    "response.reasoning response.two-rounds response.reasoning.stream response.call response.call.stream "
+    "response.parallel-calls.stream",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
