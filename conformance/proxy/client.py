@@ -33,9 +33,6 @@ _MOMENT = 0.1
 #: Seconds between two looks whether a connection is to be ended.
 _LOOK = 0.02
 
-#: Seconds in which a proxy closes a connection that it does not use again, although it did not announce it.
-_CLOSING = 0.1
-
 #: Bytes in a second below which a body is slow, also in small pieces on a busy machine: the limit is extended by the
 #: time that the received bytes may take, up to so many times, so that it ends silence and not a slow response.
 _SLOW, _MOST_TIMES = 10_000, 4
@@ -63,15 +60,16 @@ class Call:
 
 class Connection:
     """A connection on which requests are sent one after another, as HTTP clients do; a context manager. A new one
-    takes its place if the proxy closes it."""
+    takes its place if the proxy closes it within so many seconds after a response, also without an announcement."""
 
-    def __init__(self) -> None:
+    def __init__(self, closing: float) -> None:
+        self._closing = closing
         self._open: http.client.HTTPConnection | None = None
 
     def take(self) -> http.client.HTTPConnection | None:
         """The connection of the request before; None if there is none, or if it is closed."""
         taken, self._open = self._open, None
-        if taken is None or not select.select([taken.sock], [], [], _CLOSING)[0]:
+        if taken is None or not select.select([taken.sock], [], [], self._closing)[0]:
             return taken
         with contextlib.suppress(OSError):
             if taken.sock.recv(1, socket.MSG_PEEK):

@@ -16,8 +16,8 @@ from conformance.proxy.script import Script, failure
 #: A text of 20 kB: longer than what a server reads with the head of a request.
 _LONG = "a long text, " * 1_500
 
-#: Attempts of the two requests: a proxy can close a connection at any time, but hardly at each attempt.
-_ATTEMPTS = 2
+#: Seconds between the two requests, by attempt: a proxy can close a connection at any time, but hardly at each attempt.
+_PAUSES = (0.1, 1.0)
 
 Made = Callable[[Kit], ProbeRequest]
 
@@ -46,15 +46,15 @@ def _held(kit: Kit) -> ProbeRequest:
 
 def _probe(name: str, first: Made, second: Made, kinds: tuple[str, ...] = ("response",), **about: Any) -> Probe:
     def run(kit: Kit) -> None:
-        for attempt in range(_ATTEMPTS):
-            with Connection() as connection:
+        for pause in _PAUSES:
+            with Connection(pause) as connection:
                 one, other = first(kit), second(kit)
                 one.connection = other.connection = connection
                 kit.exchange(one)
                 pair = kit.exchange(other)
-            if attempt == _ATTEMPTS - 1 or not _is_closed(pair.client):
-                kit.record(pair)
-                return
+            if not _is_closed(pair.client):
+                break
+        kit.record(pair)
 
     return Probe(f"connection.{name}", run, kinds, about)
 
