@@ -59,7 +59,8 @@ PROBES = {
     "cancel.upstream-closed": "cancel.stream",
     "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
     "cancel.next-served": "cancel.stream cancel.many",
-    "failure.honest": "failure.cut-in-text.stream failure.500 failure.empty-stream.stream failure.invalid-event.stream "
+    "failure.honest": "failure.cut-in-text.stream failure.untyped-error.stream failure.500 failure.empty-stream.stream "
+    "failure.invalid-event.stream "
     "failure.cut-in-body",
     "failure.client-error-kept": "failure.400 failure.429",
     "failure.server-error-kept": "failure.500",

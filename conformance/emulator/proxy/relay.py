@@ -77,6 +77,8 @@ def _responses(handler: Any, settings: Settings, response: http.client.HTTPRespo
         for one in _objects(handler, settings, response):
             if one is None:
                 continue
+            if "type" not in one:
+                raise Failure(502, "the upstream sent an error", (("broken", "1"),))
             ended = ended or one.get("type") in _TERMINAL
             last = one.get("response") or last
             yield one
