@@ -7,7 +7,7 @@ from dataclasses import replace
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, abandoned, both
 from conformance.proxy.differences import of_calls
-from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, outcome, streams
+from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, lacks_item, outcome, streams
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
@@ -141,6 +141,8 @@ def streaming_reasoning(view: View) -> Findings:
     """Each delta of the reasoning is received before the next is sent."""
     if view.record.about.get("held") == "reasoning" and not outcome(view.served(), "responses").reasoning:
         raise CannotEvaluate("the client received no reasoning")
+    if view.record.about.get("held") == "reasoning" and lacks_item(view.client, "reasoning"):
+        raise CannotEvaluate("the stream contains no reasoning")  # response.reasoning reports it.
     yield from _held(view, "reasoning")
 
 

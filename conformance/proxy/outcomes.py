@@ -151,6 +151,16 @@ def deltas(leg: Leg, kind: str) -> str:
     return "".join(text(event.data.get("delta")) for event in events)
 
 
+def lacks_item(leg: Leg, kind: str) -> bool:
+    """Whether a stream has no event of an item of this type."""
+    try:
+        made = received(leg)
+    except CannotEvaluate:
+        return False
+    events = [*made.of("response.output_item.added"), *made.of("response.output_item.done")]
+    return streams(leg) and all(mapping(event.data.get("item")).get("type") != kind for event in events)
+
+
 def has_failed(leg: Leg) -> bool:
     """Whether a response of the Responses API has the status of a success, and reports a failure."""
     try:

@@ -12,7 +12,7 @@ from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
 from conformance.emulator.proxy.changes import deltas, final, message_text, messages
-from conformance.emulator.proxy.habit import CLEAN, Habit
+from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
@@ -129,6 +129,25 @@ def test_a_lock_after_failures_refuses_requests_after_cancelled_ones(status: int
                           ("proxy.cancel.next-served@cancel.many", status))
     ]  # fmt: skip
     assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
+
+
+def test_reasoning_in_the_final_response_alone_is_one_cause() -> None:
+    def unstreamed(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        reasoning = event.get("item", {}).get("type") == "reasoning" or "rs_" in str(event.get("item_id"))
+        return [] if reasoning else [event]
+
+    probes = ["response.*", "streaming.*"]
+    assert set(violated("responses", Habit("", "", events=unstreamed), probes)) == {"response.reasoning"}
+
+
+def test_events_lost_with_one_form_are_found_although_the_final_response_is_complete() -> None:
+    recording = recorded("responses", CLEAN, ["form.one-chunk"])
+    (record,) = recording.records
+    client = record.pairs[0].client
+    last = b"event: response.completed" + client.reply.partition(b"event: response.completed")[2]
+    changed = replace(record.pairs[0], client=replace(client, chunks=(replace(client.chunks[0], data=last),)))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(changed,)),))))
+    assert set(found) == {"forms.same-response"}
 
 
 def test_a_lock_after_cancelled_requests_explains_those_after_it() -> None:
