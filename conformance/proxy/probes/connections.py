@@ -68,5 +68,6 @@ PROBES: list[Probe] = [
     _probe("stream", _ordinary(), _held, ("streaming", "response"), held="text"),
     _probe("after-stream", _ordinary(stream=True), _ordinary()),
     _probe("after-refused-key", _ordinary(key="wrong-key-0123456789", text=_LONG), _ordinary()),
+    _probe("after-missing-key", _ordinary(key="", text=_LONG), _ordinary()),
     _probe("after-error", _refused, _ordinary(stream=True)),
 ]
