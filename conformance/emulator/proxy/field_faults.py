@@ -243,6 +243,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      "request.served", {"settings": {"connection": "unread"}}),
     ("ignores-chunks", "Takes a request with a chunked body for one without a body.", "request.served",
      {"settings": {"connection": "unchunked"}}),
+    ("buffers-for-large-requests", "Sends the stream for a request of more than 20 kB at its end.", "streaming.text",
+     {"settings": {"buffers_over": 20_000}}),
     ("buffers-later-streams", "Sends streams at their end, except for the first request of a connection.",
      "streaming.text", {"settings": {"connection": "buffers"}}),
     ("streams-again", "Sends a stream for every request after one on its connection.", "response.form",

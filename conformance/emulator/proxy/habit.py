@@ -92,7 +92,8 @@ class Settings:
     incomplete. `packs`: a stream is compressed if the client accepts it, and sent at each of its `events`, or as a
     `whole`. `connection`: what is wrong with the next requests on a connection of the client: the body of a
     refused request is left `unread`, it `streams` to the client if it did before, or it `buffers` streams;
-    `unchunked`: a chunked body is taken for an empty one."""
+    `unchunked`: a chunked body is taken for an empty one. `buffers_over` so many bytes of a request, its stream is
+    sent at its end (0: never)."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -137,6 +138,7 @@ class Settings:
     limits: bool = False
     packs: str = ""
     connection: str = ""
+    buffers_over: int = 0
 
 
 CLEAN = Habit("clean", "Changes nothing.")

@@ -21,7 +21,8 @@ def relay(handler: Any, settings: Settings, response: http.client.HTTPResponse) 
     made = (
         _chat(handler, settings, response) if handler.ctx.dialect == "chat" else _responses(handler, settings, response)
     )
-    if settings.connection == "buffers" and handler.requests > 1:
+    is_large = 0 < settings.buffers_over < int(handler.headers.get("Content-Length", 0))
+    if is_large or (settings.connection == "buffers" and handler.requests > 1):
         return iter(list(made))
     return _buffered(made, settings) if settings.buffers else made
 

@@ -140,6 +140,7 @@ TOOL_TURNS = (
     _output(1, '{ "time":"12:00",  "at": 1.0, "at": [1,2] }'), _output(0, HARD), message("assistant", "It is planned."),
 )  # fmt: skip
 
+LARGE_RESULT = (_call(2, "{}"), _output(2, _FILE))
 _REASONED = (
     message("user", "Plan it."),
     {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "The north is near."}]},
@@ -284,7 +285,7 @@ PROBES: list[Probe] = [
         "request.tool-result-parts", REQUEST,
         _items(_call(0, "{}"), _output(0, _RESULT_PARTS), tools=TOOLS),
     ),
-    simple("request.large-tool-result", REQUEST, _items(_call(0, "{}"), _output(0, _FILE), tools=TOOLS)),
+    simple("request.large-tool-result", REQUEST, _items(*LARGE_RESULT, tools=TOOLS)),
     *both("request.results-last", REQUEST, body=_results_last),
     simple("request.reasoning-item", REQUEST, _items(*_REASONED, tools=TOOLS)),
     simple(

@@ -13,7 +13,7 @@ from conformance.proxy.kit import Kit, ProbeRequest, plan, with_text
 from conformance.proxy.probes.concurrent import TOGETHER, together, together_plain, together_with_calls
 from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
 from conformance.proxy.probes.probe import Body, Probe, body_of, simple
-from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
+from conformance.proxy.probes.requests import LARGE_RESULT, TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
 from conformance.proxy.script import Script, Step
 
@@ -85,8 +85,8 @@ def _with_tools(canary: str) -> dict[str, Any]:
 
 
 def _after_tools(canary: str) -> dict[str, Any]:
-    """What a program sends after it has called tools."""
-    items = [*TOOL_TURNS, message("user", body_of(canary)["input"])]
+    """What a program sends after it has called tools, and read a file."""
+    items = [*TOOL_TURNS, *LARGE_RESULT, message("user", body_of(canary)["input"])]
     return {"input": items, "tools": TOOLS, "instructions": "Be brief."}
 
 
