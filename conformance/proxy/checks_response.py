@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.differences import Difference, of_calls
-from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
+from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, lacks_item, outcome, received, streams
 from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, on_connection, rule, status_of
@@ -84,6 +84,9 @@ def reasoning(view: View) -> Findings:
     """The reasoning is that of the upstream, and precedes what it led to."""
     found = list(_texts(view, "reasoning_text", "reasoning"))
     yield from found
+    if not found and lacks_item(view.client, "reasoning"):
+        found = [Finding("the final Response contains the reasoning, and the stream before it does not", group=_DELTAS)]
+        yield from found
     kinds = [item.get("type") for item in received(view.client).output]
     if not found and "reasoning" in kinds and kinds[0] != "reasoning":
         want = "the reasoning item first"
@@ -271,6 +274,10 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             text = _ends_differ(sent, taken) if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
             yield Finding(start + text, want, got)
             return
+    parts = deltas(view.client, "output_text")
+    if streams(view.client) and parts != sent.text and not _fails(view, "response.text"):
+        yield Finding(start + text_differs("deltas of the text", sent.text, parts, SENT, TAKEN), sent.text, parts)
+        return
     if not _fails(view, "response.calls", len(sent.calls) > 1):
         for one in of_calls(sent.calls, taken.calls):
             yield Finding(start + one.message, one.want, one.got)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from ..shapes import Dict
 from .changes import calls, deltas, failing, final, messages, texts, tools, without
 from .field_requests import (
+    api_key_of_client,
+    fallback,
     few_tools,
     filled,
     first_of_results,
@@ -22,10 +25,19 @@ from .field_requests import (
     plain_format,
     required,
     rounded,
+    short_call_ids,
     system_last,
     user_last,
+    without_maps,
 )
 from .habit import Context, Failure
+
+
+def _latest(ctx: Context, body: Dict) -> Dict:
+    """The Response that was received last by any request, when this one is sent."""
+    ctx.memory["latest"] = body
+    time.sleep(0.05)
+    return ctx.memory["latest"]  # type: ignore[no-any-return]
 
 
 def _small_calls(body: Dict) -> Dict:
@@ -185,8 +197,6 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
     ("drops-equal-deltas", "Leaves out a delta that equals the one before.", "response.text",
      {"events": _no_equal_delta}),
-    ("drops-blank-deltas", "Leaves out a delta that is white space.", "response.text",
-     {"events": deltas("output_text", lambda text: text if text.strip() else None)}),
     ("empty-output", "Sends every Response without output.", "response.text",
      final(lambda body: {**body, "output": [], "output_text": ""})),
     ("last-items-alone", "Keeps only the last two messages.", "request.roles-and-order",
@@ -241,6 +251,29 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"drains": "tools"}}),
     ("retry-in-milliseconds", "Sends Retry-After in milliseconds.", "failure.retry-after", {"failure": _milliseconds}),
     ("holds-marks", "Sends the text after a mark such as < at its end.", "streaming.text", {"events": _held}),
+    ("passes-api-key", "Sends the header api-key of the client to the upstream.", "credentials.client-key-kept",
+     {"headers": api_key_of_client}),
+    ("cuts-call-ids", "Cuts ids of calls at 40 characters.", "request.calls", {"sent": messages(short_call_ids)}),
+    ("cuts-descriptions", "Cuts descriptions of tools at 1024 characters.", "request.tools",
+     {"sent": tools(lambda one: {**one, "description": one["description"][:1024]})}),
+    ("drops-maps", "Leaves out additionalProperties of nested schemas.", "request.tools",
+     {"sent": tools(lambda one: {**one, "parameters": without_maps(one["parameters"])})}),
+    ("falls-back", "Sends a request again with another model after a failure.", "request.model",
+     {"settings": {"retries": 1, "retried": (500, 503)}, "raw": fallback}),
+    ("drops-blank-deltas", "Leaves out deltas of white space.", "response.text",
+     {"events": deltas("output_text", lambda text: text if text.strip() else None)}),
+    ("mixes-plain", "Keeps the Response to send where concurrent requests replace it.", "response.not-mixed",
+     {"plain": _latest}),
+    ("leaves-bodies-unread", "Refuses a key without reading the body, and takes it for the next request.",
+     "request.served", {"settings": {"connection": "unread"}}),
+    ("ignores-chunks", "Takes a request with a chunked body for one without a body.", "request.served",
+     {"settings": {"connection": "unchunked"}}),
+    ("buffers-for-large-requests", "Sends the stream for a request of more than 20 kB at its end.", "streaming.text",
+     {"settings": {"buffers_over": 20_000}}),
+    ("buffers-later-streams", "Sends streams at their end, except for the first request of a connection.",
+     "streaming.text", {"settings": {"connection": "buffers"}}),
+    ("streams-again", "Sends a stream for every request after one on its connection.", "response.form",
+     {"settings": {"connection": "streams"}}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
 )  # fmt: skip

@@ -304,7 +304,8 @@ def probes(dialect: str) -> list[Probe]:
 def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     headers = {"Accept-Encoding": "gzip"} if "gzip" in name else {}
     about = {"usage_absent": True} if "no-usage" in name else {"may_fail": True} if "large-header" in name else {}
+    kinds = (RARE if name in _RARE else FORMS) + ("lines",) * (name == "no-event-lines")
     return simple(
-        f"form.{name}", RARE if name in _RARE else FORMS, _body, stream,
+        f"form.{name}", kinds, _body, stream,
         _PLANS.get(name, _scripted_response), script, about, headers=headers,
     )  # fmt: skip
