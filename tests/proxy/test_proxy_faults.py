@@ -70,7 +70,7 @@ PROBES = {
     "failure.no-hang": "failure.cut-in-text.stream",
     "forms.same-response": "form.cr form.crlf form.no-space form.split-lines form.no-done form.http-1.0 "
     "form.plain-gzip form.call-in-one-chunk form.no-usage form.empty-arguments",
-    "forms.rare-same-response": "form.cr form.two-data-lines form.interim",
+    "forms.rare-same-response": "form.cr form.two-data-lines form.interim form.text-after-calls",
 }
 
 CASES = [(dialect, name) for name, fault in FAULTS.items() for dialect in fault.dialects]

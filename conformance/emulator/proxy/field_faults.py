@@ -40,6 +40,12 @@ def _latest(ctx: Context, body: Dict) -> Dict:
     return ctx.memory["latest"]  # type: ignore[no-any-return]
 
 
+def _no_text_after_calls(ctx: Context, event: Dict) -> list[Dict]:
+    if event.get("item", {}).get("type") == "function_call":
+        ctx.body["_called"] = True
+    return [] if "_called" in ctx.body and "output_text" in str(event.get("type")) else [event]
+
+
 def _small_calls(body: Dict) -> Dict:
     return {**body, "output": [one for one in body["output"] if len(one.get("arguments", "")) < 5_000]}
 
@@ -289,6 +295,8 @@ FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("drops-text-after-calls", "Leaves out the text behind calls in a stream.", "forms.rare-same-response",
+     {"events": _no_text_after_calls}),
     ("text-or-calls", "Leaves out the text of a message with calls.", "request.texts",
      {"sent": messages(lambda items: [one | ({"content": None} if "tool_calls" in one else {}) for one in items])}),
     ("one-call-a-message", "Sends parallel calls in messages of their own.", "request.dialect",
