@@ -14,7 +14,7 @@ import pytest
 from conformance.contract.schemas import REVISIONS
 from conformance.decode.response import Received
 from conformance.emulator import Behaviour, Context, Reply
-from conformance.exchange.exchange import Ended, Exchange
+from conformance.exchange.exchange import Chunk, Ended, Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, evaluate
 from conformance.scenarios.plan import Plan
@@ -211,6 +211,23 @@ def test_a_server_that_is_always_busy_does_not_show_what_a_request_causes(status
     for name in ("error.real-status@bad-requests", "http.client-request-answered@client-requests"):
         assert told[name].verdict == INCONCLUSIVE
         assert told[name].reason.text.endswith(f", which contains nothing unusual, is not served either: HTTP {status}")
+
+
+def test_an_account_without_balance_and_moderation_are_no_violation() -> None:
+    """402 and 421, with the envelope, for requests of any kind: every seventh, then all."""
+    error = b'{"error": {"message": "Insufficient balance", "code": "402", "type": "insufficient_balance", "param": ""}}'
+    numbers = iter(range(10**6))
+
+    def refuses(one: Exchange) -> Exchange:
+        number = next(numbers)
+        if number < 120 and number % 7:
+            return one
+        chunks, headers = (Chunk(1, error),), (("content-type", "application/json"),)
+        status = 402 if number >= 120 else 421
+        return replace(one, status=status, headers=headers, chunks=chunks, ended="clean", leaks=(), attempts=())
+
+    results = every_exchange("2026-06-24", refuses)
+    assert [one.case.id for one in results if one.verdict == FAIL] == []
 
 
 @pytest.mark.parametrize("status", [204, 302])

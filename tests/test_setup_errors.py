@@ -214,6 +214,7 @@ def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status
         (404, b"<html>", "path"),
         (405, b"", "path"),
         (401, b"", "key"),
+        (402, b"", "balance"),
         (403, b'{"error":"no"}', "key"),
         (404, UNKNOWN, "model"),
         (400, b'{"error":{"message":"Unknown model: x"}}', "model"),
