@@ -140,11 +140,11 @@ class RunDirectory:
         write_atomically(self.path / _CASES, json.dumps(chosen))
 
     def selected(self) -> tuple[bool, frozenset[str] | None]:
-        """The arguments of :meth:`select`; False and None without."""
+        """The arguments of :meth:`select`; all of the suite if the run was killed before, after its first requests."""
         try:
             chosen = json.loads((self.path / _CASES).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return False, None
+            return True, None
         return bool(chosen["whole"]), None if chosen["whole"] else frozenset(chosen["cases"])
 
     def keep_explored(self, requests: Sequence[Mapping[str, Any]]) -> None:
