@@ -199,6 +199,21 @@ def test_streams_of_which_none_gets_a_response_are_one_defect() -> None:
     assert {one.case.requirement.id for one in results if one.verdict == FAIL} == {"http.documented-request-served"}
 
 
+@pytest.mark.parametrize(("silent", "verdict"), [("tools.reasoning-returned", FAIL), ("tools.", INCONCLUSIVE)])
+def test_later_turns_need_no_reasoning_where_the_turn_before_had_none(silent: str, verdict: str) -> None:
+    """A model may reason only about questions that need it, and not about one that only needs a call."""
+    here, clean = context("2026-06-24"), record(None)
+    plan = Plan(here, here.scenarios)
+
+    def response_of(name: str) -> tuple[Exchange, ...]:
+        other = "tools.output.stream" if name.endswith(".stream") else "tools.output"
+        return clean.received(other if name.startswith(silent) else name).samples
+
+    changed = Recorded(plan, {plan.key_of[name]: response_of(name) for name in here.scenarios}.__getitem__)
+    case = next(one for one in cases("2026-06-24") if one.id == "effort.high-thinks@follow-ups")
+    assert evaluate(case, changed).verdict == verdict
+
+
 # -- responses that say nothing of the request -------------------------------------------------------------------------
 
 
