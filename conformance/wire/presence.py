@@ -169,7 +169,8 @@ class Presence:
         sender = self._control_sender(self._target.first_byte_timeout) if self._served else None
         while sender and self._served and time.monotonic() < until:
             control = sender.send(self._served[0])
-            was_away = was_away or any(one.status in _AWAY for one in (control, *control.attempts))
+            received = {control.status, *(one.status for one in control.attempts)}
+            was_away = was_away or not received.isdisjoint(_AWAY)
             if control.status not in _AWAY:
                 break
             if self._stopping.wait(_LOOK):
