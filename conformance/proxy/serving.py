@@ -15,6 +15,7 @@ from conformance.config.target import Misconfigured
 from conformance.emulator.chat import ChatEndpoint
 from conformance.emulator.server import Responder
 from conformance.exchange.run_directory import RunDirectory, write_atomically
+from conformance.judge.verdict import FAIL
 from conformance.proxy import records, report, run
 from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Settings
@@ -27,6 +28,9 @@ from conformance.results.results_file import Results
 #: The HTML report of both sides in a run folder.
 PAGE = "proxy.html"
 
+#: The rule that a proxy violates that serves nothing more.
+SURVIVES = "proxy.failure.survives"
+
 
 @dataclass
 class Served:
@@ -36,6 +40,12 @@ class Served:
     folder: Path
     recording: Recording | None = None
     evaluated: Evaluated | None = None
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the proxy serves nothing more after a failure of its upstream or a request without a response."""
+        cases = self.evaluated.cases if self.evaluated else []
+        return any(one.requirement == SURVIVES and one.verdict == FAIL for one in cases)
 
     def keep(self, folder: RunDirectory) -> None:
         """Copy the output of the proxy into the run folder, if there is any."""
@@ -61,19 +71,17 @@ def serving(
     wait: float,
 ) -> Iterator[Served]:
     """Start the proxy if there is a command, else ``wait`` for it; record the probes, which ``only`` selected; then
-    serve the built-in endpoint to the proxy.
+    serve the built-in endpoint to the proxy. One that has stopped serving is started again.
 
     Raises :class:`Misconfigured` if the port is in use, nothing listens, or the proxy is not set up.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         served = Served(folder)
+        proxy = stack.enter_context(contextlib.ExitStack())
         with run.opened(settings, port) as opened:
             port = urlsplit(opened.upstream.url).port or port
-            try:
-                stack.enter_context(opened.proxy(start, folder, wait))
-            except NotStarted as error:
-                raise Misconfigured(str(error)) from None
+            _start(proxy, opened.proxy(start, folder, wait))
             if chosen:
                 recording = opened.record(chosen)
                 served.recording = replace(recording, settings={**recording.settings, "only": list(only)})
@@ -82,7 +90,18 @@ def serving(
             stack.enter_context(emulator.serve(_built_in(settings, revision), port=port))
         except (OSError, OverflowError) as error:
             raise run.port_unusable(port, error) from None
+        if start and served.has_stopped:
+            proxy.close()
+            _start(proxy, opened.proxy(start, folder, wait))
         yield served
+
+
+def _start(proxy: contextlib.ExitStack, context: contextlib.AbstractContextManager[None]) -> None:
+    """Start the proxy, which the stack ends. Raises :class:`Misconfigured` if it does not listen."""
+    try:
+        proxy.enter_context(context)
+    except NotStarted as error:
+        raise Misconfigured(str(error)) from None
 
 
 def _built_in(settings: Settings, revision: str) -> Responder:

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import time
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -418,6 +419,26 @@ def test_a_proxy_that_passes_keys_through_has_an_upstream_with_the_key_of_the_cl
                 statuses[key] = connection.getresponse().status
                 connection.close()
     assert statuses == {CLIENT_KEY: 200, UPSTREAM_KEY: 401}
+
+
+@pytest.mark.parametrize(("start", "starts"), [("my-proxy", 2), (None, 1)])
+def test_a_proxy_that_serves_nothing_more_is_started_again(
+    start: str | None, starts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a cooldown after the failures of the upstream leaves no rule of the endpoint evaluated."""
+    recording = recorded("responses", FAULTS["stops-after-failure"], ["failure.503", "failure.after"])
+    made: list[str | None] = []
+
+    @contextmanager
+    def proxy(_: run.Run, command: str | None, *__: Any) -> Iterator[None]:
+        made.append(command)
+        yield
+
+    monkeypatch.setattr(run.Run, "proxy", proxy)
+    monkeypatch.setattr(run.Run, "record", lambda *_: recording)
+    settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+    with serving(settings, 0, start, "2026-06-24", run.selected("responses", ["failure.503"]), [], 5.0):
+        assert made == [start] * starts
 
 
 def test_the_built_in_endpoint_behind_a_proxy_has_the_revision_of_the_target(
