@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from conformance.decode.lifecycle import NONE_OPENED
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
 from conformance.judge.reasons import NO_EVIDENCE, Reason
@@ -698,3 +699,39 @@ def test_efforts_and_tools_that_end_in_5xx_are_two_defects() -> None:
 
 def _expecting(one: CaseRecord, want: Any) -> CaseRecord:
     return replace(one, findings=(replace(one.findings[0], want=want),))
+
+
+@pytest.mark.parametrize(("left", "follows"), [((), False), (("message",), True)])
+def test_a_wrong_item_leaves_no_final_output_empty(left: tuple[str, ...], follows: bool) -> None:
+    identity = line("identity.item-id@text.stream", "a", pointer="/item/id")
+    final = with_value(line("sum.final-output@text.stream", "does not contain 1 message"), list(left))
+    assert causes(identity, final) == ({final.id: identity.id} if follows else {})
+
+
+@pytest.mark.parametrize(
+    ("got", "follows"), [("response.created, response.output_item.done", False), ("response.created", True)]
+)
+def test_a_stream_without_its_end_has_the_events_of_its_beginning(got: str, follows: bool) -> None:
+    end = line("lifecycle.one-terminal-last@text.stream", "the stream ends without a terminal event")
+    seen = with_value(line("event.seen.response.output_item.added@text.stream", "the stream contains none"), got)
+    assert causes(end, seen) == ({seen.id: end.id} if follows else {})
+
+
+def test_a_stream_for_another_value_of_stream_has_no_end_either() -> None:
+    says = "HTTP 200, but the stream has no terminal event"
+    usual = "request.input-roles@turns.history.stream"
+    wrong = line("request.wrong-type@stream=1", says)
+    assert causes(line(usual, says), wrong) == {wrong.id: usual}
+    assert causes(line(usual, "HTTP 200, but the output is empty"), wrong) == {}
+
+
+def test_a_stream_that_opens_no_item_is_a_defect_beside_members_that_are_missing() -> None:
+    schema = line("event.response.output_text.delta.schema@streams", "a", at="s.stream", pointer="/output_index")
+    opened = line("lifecycle.item-opened-before-use@s.stream", "b")
+    assert causes(schema, opened) == {opened.id: schema.id}
+    assert causes(schema, with_value(opened, NONE_OPENED)) == {}
+
+
+def test_keys_that_are_refused_with_another_status_do_not_explain_that_of_values() -> None:
+    key = line("auth.refused-with-401@auth.refused.bearer-wrong", "refused with HTTP 403", "warning")
+    assert causes(key, line("request.wrong-type-refused@input=5", "refused with HTTP 422", "warning")) == {}
