@@ -560,19 +560,38 @@ def test_a_stream_that_ends_in_the_words_of_a_refusal_follows(words: str, follow
 
 
 @pytest.mark.parametrize(
-    ("rule", "says", "follows"),
+    ("side", "says", "seen", "message", "follows"),
     [
-        ("truncation.incomplete", "the response reached max_output_tokens (16), but its status is completed", True),
-        ("response.ends-final", "the final status is 'failed'", False),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "truncation.incomplete@cut",
+         "the response reached max_output_tokens (16), but its status is completed", "seen"),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "response.ends-final@cut", "the status is x", ""),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "response.not-empty@tools.cut.stream",
+         "a completed response contains neither text nor a call", "seen"),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "response.not-empty@text.stream",
+         "a completed response contains neither text nor a call", ""),
+        ("text@silence.middle", "the output of the Response is empty, the ...", "sum.final-output@text.stream",
+         "response.completed: the final output does not contain 1 message of the streamed items", "seen"),
+        ("reasoning@response.reasoning.stream", "reasoning: the client received none", "sum.plain-same-kinds@text",
+         "the plain and the streamed Response contain different types of items", "seen"),
+        ("reasoning@response.reasoning.stream", "reasoning: the client received none", "sum.plain-same-kinds@text",
+         "the plain and the streamed Response contain different types of items: a message without text", ""),
+        ("form@response.text.stream", "did not end: cut (...)", "sse.not-cut@unicode.stream", "the body is", "seen"),
+        ("form@response.text.stream", "did not end: cut (...)", "sse.not-cut@tools.call.stream", "the body is", ""),
     ],
-)
-def test_what_both_sides_of_a_proxy_state_explains_the_run_behind_it(rule: str, says: str, follows: bool) -> None:
-    side = line(
-        "proxy.response.finish@response.cut", "the upstream's response is incomplete: max_output_tokens, the ..."
-    )
-    seen = line(f"{rule}@cut", says)
-    assert with_causes_across([side], [seen])[1].cause == (side.id if follows else "")
-    assert with_causes_across([replace(side, verdict="warning")], [seen])[1].cause == ""
+)  # fmt: skip
+def test_what_both_sides_of_a_proxy_state_explains_the_run_behind_it(
+    side: str, says: str, seen: str, message: str, follows: str
+) -> None:
+    cause, one = line(f"proxy.response.{side}", f"the upstream's response: {says}"), line(seen, message)
+    assert with_causes_across([cause], [one])[1].cause == (cause.id if follows else "")
+    assert with_causes_across([replace(cause, verdict="warning")], [one])[1].cause == ""
+
+
+def test_an_effort_that_a_proxy_refuses_is_named_by_the_rule_about_it() -> None:
+    served = line("proxy.request.served@request.lowest-values", "received HTTP 422 ...: body.reasoning.effort")
+    effort = line("effort.none-accepted@text", "received HTTP 422: Input should be 'low'")
+    assert with_causes_across([served], [effort])[0].cause == effort.id
+    assert with_causes_across([line(served.id, "received HTTP 422: no tools")], [effort])[0].cause == ""
 
 
 def test_findings_can_have_a_cause_each() -> None:

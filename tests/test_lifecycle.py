@@ -277,7 +277,7 @@ def test_edit_breaks_just_its_rules(name: str) -> None:
     ],
 )
 def test_a_part_that_is_not_closed_is_told_from_one_that_is_closed_late(edit: Edit, says: str) -> None:
-    assert [one.message for one in evaluated(edit(TEXT()))][0] == f"response.output_item.done {says}"
+    assert evaluated(edit(TEXT()))[0].message == f"response.output_item.done {says}"
 
 
 def test_an_undocumented_event_at_the_end_is_reported_with_its_words() -> None:

@@ -8,6 +8,8 @@ another cause too.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -49,6 +51,9 @@ _FOLLOWS_IN_PROBE = {
     "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
 }
 
+#: A turn of a role that arrives without its text, in a message.
+_WITHOUT_TEXT = re.compile(r"(\w+) turn \d+: the client sent \d+ characters, the upstream received none")
+
 #: Areas whose violations in a stream show that events are missing.
 _EVENTS = ("lifecycle", "sum", "event", "item", "proxy")
 
@@ -72,7 +77,8 @@ _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-ke
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = _with_streams(_with_gaps(_with_consequences(_grouped(cases, places))), places, recording)
+    made = _with_lost_turns(_with_consequences(_grouped(cases, places)))
+    made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     for probes, order in (
         (facts.stopped, _STOPPED),
@@ -181,6 +187,27 @@ def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
     causes = {one.scenario: one.id for one in reversed(roots)}
     return [replace(one, cause=causes.get(one.scenario, roots[0].id)) if roots and _is_gap(one) else one
             for one in cases]  # fmt: skip
+
+
+def _with_lost_turns(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, those of turns that arrive without their text with that of missing turns of the role as root cause: a
+    turn that has calls too is not missing."""
+    orders = [one for one in _roots(cases) if one.requirement == "proxy.request.roles-and-order"]
+    for one in [one for one in _roots(cases) if one.requirement == "proxy.request.texts"]:
+        roles = {match[1] if (match := _WITHOUT_TEXT.match(each.message)) else "" for each in one.findings}
+        lost = (order for order in orders if "" not in roles and roles <= _lost_roles(order))
+        if root := next(lost, None):
+            cases = _caused(cases, {one.id: root.id}, root)
+    return cases
+
+
+def _lost_roles(order: CaseRecord) -> set[str]:
+    """The roles of which a conversation has fewer turns than expected."""
+    actual, _, expected = order.message.partition(", expected ")
+    found = [
+        Counter(re.findall(r"\w+", each.removeprefix("the turns are in the order "))) for each in (expected, actual)
+    ]
+    return set(found[0] - found[1])
 
 
 def _is_gap(case: CaseRecord) -> bool:

@@ -395,6 +395,32 @@ def test_the_form_of_an_input_that_does_not_arrive_is_named(given: Any, form: st
     assert conversation.form_of_input({"input": given}) == form
 
 
+def test_the_response_to_another_request_is_named() -> None:
+    """Of a cache that takes similar requests for equal ones."""
+    first, second = recorded("chat", only=["request.string", "request.parts"]).records
+    pair = replace(second.pairs[0], client=replace(second.pairs[0].client, chunks=first.pairs[0].client.chunks),
+                   upstream=())  # fmt: skip
+    found = problems(
+        evaluate(replace(recorded("chat", only=["request.parts"]), records=(replace(second, pairs=(pair,)),)))
+    )
+    earlier, own = first.pairs[0].canary, second.pairs[0].canary
+    assert found["request.reaches-upstream"] == (
+        f"@request.parts: the client received the response to an earlier request with {earlier}, not to its own with "
+        f"{own}, of which the upstream received nothing"
+    )
+
+
+def test_a_text_in_a_part_of_another_type_is_named() -> None:
+    recording = recorded("chat", only=["response.text.stream"])
+    (record,) = recording.records
+    leg = record.pairs[0].client
+    chunks = tuple(replace(one, data=one.data.replace(b'"type":"output_text"', b'"type":"text"')) for one in leg.chunks)
+    pair = replace(record.pairs[0], client=replace(leg, chunks=chunks))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(pair,)),))))
+    says = "the text of the final Response is in a part of type 'text', expected 'output_text'"
+    assert found["response.text"] == f"@response.text.stream: {says}"
+
+
 def test_the_upstream_closes_the_connections_that_a_proxy_keeps() -> None:
     """Else it sends the first requests of the run to the upstream of the recording, not to the built-in endpoint."""
     settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)

@@ -112,3 +112,23 @@ def test_strict_of_a_tool(sent: bool | None, received: bool | None, rules: list[
         return conversation.of_responses({"input": "x", "tools": tools})
 
     assert [one.rule for one in of_requests(body(sent), body(received), True)] == rules
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected", "follows"),
+    [("assistant", "user, assistant, user", True), ("user", "user, assistant, user", False),
+     ("assistant", "user, user, assistant", False)],
+)  # fmt: skip
+def test_turns_that_arrive_without_their_text_follow_from_missing_ones(turn: str, expected: str, follows: bool) -> None:
+    """A proxy that drops the messages of a role keeps the turn where it has calls."""
+    recording = recorded("responses", CLEAN, ["request.string"])
+    actual = "user, user" if follows or turn == "user" else "user, assistant, user"
+    messages = {
+        "proxy.request.roles-and-order@request.history": f"the turns are in the order {actual}, expected {expected}",
+        "proxy.request.texts@request.results": f"{turn} turn 2: the client sent 9 characters, the upstream received none",
+    }
+    cases = [
+        CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+        for name, message in messages.items()
+    ]
+    assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
