@@ -3,6 +3,7 @@
 .PHONY: help run check lint test generate matrix
 VENV := .venv
 READY := $(VENV)/.ready
+PYTHON ?= python3
 # The tests start the suite some hundred times: where the environment forbids bytecode, it would be compiled each time.
 test check: export PYTHONDONTWRITEBYTECODE =
 
@@ -47,12 +48,12 @@ matrix: $(READY) ## install, start and check third-party servers (docs/servers.m
 
 # Uses uv if it is installed, else venv and pip; runs again only when the dependencies change.
 $(READY): pyproject.toml constraints.txt
-	@command -v python3 >/dev/null || { echo "python3 (3.11 or newer) is needed"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) (3.11 or newer) is needed"; exit 1; }
 	@if command -v uv >/dev/null; then \
 	  uv venv -q --allow-existing --python '>=3.11' $(VENV) && \
 	  uv pip install -q --python $(VENV)/bin/python -c constraints.txt -e '.[dev]'; \
 	else \
-	  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")' && \
-	  python3 -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")' && \
+	  $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	fi
 	@touch $(READY)

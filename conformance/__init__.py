@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.version import __version__
+
 if TYPE_CHECKING:
     from conformance.api import CapturedExchange, evaluate, run
     from conformance.config.target import Misconfigured
     from conformance.results.results_file import Results
 
 __all__ = ["CapturedExchange", "Misconfigured", "Results", "__version__", "evaluate", "run"]
-
-__version__ = "0.2.0"
 
 #: Where the names of the API are defined. They are imported when they are first used: most of what imports this
 #: package needs a small part of it.

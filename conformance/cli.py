@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from conformance import __version__
 from conformance.commands import CommandError, completion
+from conformance.version import __version__
 
 #: The commands, in the order of the help. The module of a command has its name, and is imported when it is used: most
 #: commands need a small part of the suite.

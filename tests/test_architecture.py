@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ CONTRIBUTING = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGES = re.findall(r"^\| `(\w+)/` \|", CONTRIBUTING, re.MULTILINE)
 
 #: Modules beside the packages: the version, the command, the plugin by the name that users give, and the Python API.
-LOOSE = {"", "__main__", "api", "cli", "plugin"}
+LOOSE = {"", "__main__", "api", "cli", "plugin", "version"}
 
 LONGEST_MODULE = 320
 LONGEST_CHECK = 15
@@ -51,6 +52,17 @@ def test_imports_go_one_way(path: Path) -> None:
         imported = _package(name.removeprefix("conformance.")) if name.startswith("conformance.") else ""
         if package in PACKAGES and imported in PACKAGES:
             assert PACKAGES.index(imported) <= PACKAGES.index(package), f"{_name(path)} imports {name}, a later package"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {f"conformance.{_name(path)}".rstrip("."): path for path in MODULES}
+    faces = {name for name, path in names.items() if path.name == "__init__.py"}
+    imports = {
+        name: {one if one in names else one.rpartition(".")[0] for one in _imports(path)} & names.keys() - {name}
+        for name, path in names.items()
+        if name not in faces
+    }
+    TopologicalSorter(imports).prepare()  # Raises CycleError with the modules of a circle.
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

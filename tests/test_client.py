@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import pytest
 
-from conformance import __version__
 from conformance.config.target import resolve
 from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import Exchange, Headers, from_json, to_json
 from conformance.exchange.planned import OutgoingRequest
+from conformance.version import __version__
 from conformance.wire import receive as module
 from conformance.wire import retry
 from conformance.wire.client import Client

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from conformance import __version__
 from conformance.config.target import resolve
+from conformance.version import __version__
 from tests.test_readme import ROOT, conformance
 
 WORKFLOW = ROOT / ".github" / "workflows" / "nightly.yml"
@@ -209,7 +209,7 @@ def test_every_text_states_the_version_of_the_package() -> None:
     upgrading = (ROOT / "docs" / "upgrading.md").read_text(encoding="utf-8")
     assert re.findall(r"^## From [\d.]+ to ([\d.]+)$", upgrading, re.MULTILINE)[0] == __version__
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["tool"]["hatch"]["version"] == {"path": "conformance/__init__.py"}
+    assert project["tool"]["hatch"]["version"] == {"path": "conformance/version.py"}
 
 
 def test_the_shell_example_checks_what_it_starts(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from conformance.emulator.shapes import Dict, Refusal
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import EXPLORE, FAIL, INCONCLUSIVE, WARNING, Case, Result, evaluate
+from conformance.judge.registry import EXPLORE
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING, Case, Result, evaluate
 from conformance.scenarios import explore
 from conformance.scenarios.context import Context
 from conformance.scenarios.drawing import explored

@@ -23,7 +23,7 @@ from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import Chunk, Ended, Exchange, Request
 from conformance.exchange.redaction import redact_response
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge import verdict as module
+from conformance.judge import registry
 from conformance.judge.reasons import NOTHING_EXAMINED, Reason
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import (
@@ -381,7 +381,7 @@ def test_findings_are_made_of_what_is_reported() -> None:
 
 
 def test_check_registers_the_bare_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHECKS", [])
+    monkeypatch.setattr(registry, "CHECKS", [])
 
     def everywhere(_: Context) -> list[Group]:
         return [Group("a", ("one",)), Group("b", ("one", "two"), {"type": "response.created"})]
@@ -395,7 +395,7 @@ def test_check_registers_the_bare_generator(monkeypatch: pytest.MonkeyPatch) -> 
     def test_with_case(responses: list[Received], case: Case) -> Iterator[Finding]:
         yield Finding("found")
 
-    first, second = module.CHECKS
+    first, second = registry.CHECKS
     assert (first.rule, first.together, first.takes_case) == ("http.success-is-200", False, False)
     assert (second.rule, second.together, second.takes_case) == ("event.seen.{type}", True, True)
     assert [one.message for one in first.evaluate(None)] == ["found"]

@@ -10,7 +10,7 @@ from typing import Any
 from conformance.contract.schemas import ABSENT
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.decode.sums import Text, item_texts
+from conformance.decode.sums import Text, item_texts, undocumented_type_of
 from conformance.judge.applicability import BYTES, COMPARES, EVERY_DELTA, STREAM, Where, has_no_encoding_errors
 from conformance.judge.common import between, needs, scenario_of
 from conformance.judge.encodings import encoded_twice, output_strings
@@ -67,6 +67,8 @@ def _deltas(received: Received, rule: str) -> Findings:
         if one.deltas is None and complete:
             stage = "done" if one.done else "item"
             message = f"no delta contains the {one.kind.shown} of output_index {one.output_index}"
+            other = undocumented_type_of(complete, one.output_index, received.events)
+            message += f": it is in events of the undocumented type {other}" if other else ""
             yield Finding(message, "", one.events[stage].index, "deltas with this text", complete[:160])
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance import __version__
 from conformance.config.endpoint_url import without_secrets
 from conformance.pytest_plugin.invocation import Invocation
 from conformance.pytest_plugin.options import OF_PYTEST, options
 from conformance.results.results_file import EXIT_SETUP
+from conformance.version import __version__
 
 HELP = "check an endpoint; accepts every option of the pytest plugin"
 PASSES_ON = True

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from conformance import __version__
 from conformance.clients.lane import Lane, made_of
 from conformance.config.request_headers import filled
 from conformance.config.target import Target
@@ -29,6 +28,7 @@ from conformance.results.records import RunHead, TargetRecord
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
+from conformance.version import __version__
 from conformance.wire.limits import Limits
 from conformance.wire.memory import return_large_blocks
 from conformance.wire.pool import Pool, Sender

@@ -19,7 +19,7 @@ from conformance.contract.rules import requirement
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Exchange
 from conformance.judge.evidence import InternalError, examine
-from conformance.judge.verdict import CHECKS, EXPLORE, Case, cases
+from conformance.judge.registry import CHECKS, EXPLORE, Case, cases
 from conformance.scenarios.context import Context
 from conformance.scenarios.explore import (
     FACTORS,

@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import Where, undocumented_in
 from conformance.judge.control import need_controls, of_run
 from conformance.judge.findings import Examined, Finding
+from conformance.judge.registry import Case
 from conformance.scenarios.scenario import encode, schema_violation
-
-if TYPE_CHECKING:
-    from conformance.judge.verdict import Case, Record
-
 
 #: Why a case with a predicate does not apply to a response for which the predicate is false.
 NOT_OF_THIS_KIND = "no such response"
@@ -46,7 +43,14 @@ class Part:
 
 
 #: :func:`examine`, or a function that keeps what it returned before.
-Examine = Callable[["Case", "Received | Sequence[Received]", str], Part]
+Examine = Callable[[Case, Received | Sequence[Received], str], Part]
+
+
+class Record(Protocol):
+    """Source of the recorded responses."""
+
+    def received(self, scenario: str) -> Received:
+        """The recorded response of a scenario."""
 
 
 @dataclass(frozen=True)

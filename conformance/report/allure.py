@@ -21,7 +21,6 @@ import pytest
 from allure_commons.model2 import ATTACHMENT_PATTERN, Attachment, Label, Link, Status, StatusDetails, TestResult
 from allure_commons.types import LabelType, LinkType, Severity
 
-from conformance import __version__
 from conformance.config.target import Target
 from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
@@ -33,6 +32,7 @@ from conformance.report.sources import link
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR
+from conformance.version import __version__
 
 _SEVERITY = {"MUST": Severity.CRITICAL, "SHOULD": Severity.NORMAL, "MAY": Severity.TRIVIAL}
 

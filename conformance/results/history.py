@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance import __version__
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.results.measures import Measures
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
+from conformance.version import __version__
 
 FORMAT = 1
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import httpx
 
-from conformance import __version__
 from conformance.config.request_headers import filled
 from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
@@ -21,6 +20,7 @@ from conformance.exchange.exchange import Attempt, Ended, Exchange, Headers, Req
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import AFTER_CLOSED, BACK_OFF, CLOSED, ON_KEPT, OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
+from conformance.version import __version__
 from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
 from conformance.wire.limits import RateLimiter

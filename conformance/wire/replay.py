@@ -14,13 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conformance import __version__
 from conformance.config.target import REASONING, RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import NOT_RECORDED, withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RESULTS, RunDirectory
+from conformance.version import __version__
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 

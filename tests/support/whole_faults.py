@@ -64,6 +64,22 @@ def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
     return events
 
 
+def _calls_at_the_end(_: Context, events: list[Object]) -> list[Object]:
+    """Streams only the other items; the calls are in the final Response."""
+    calls = {event["output_index"] for event in events if event.get("item", {}).get("type") == "function_call"}
+    return [event for event in events if event.get("output_index") not in calls]
+
+
+def _older_names(_: Context, events: list[Object]) -> list[Object]:
+    for event in events:
+        event["type"] = event["type"].replace("reasoning_text.", "reasoning.")
+    return events
+
+
+def _error_for_get(ctx: Context, reply: Reply) -> Reply:
+    return reply.coded(200) if ctx.method == "GET" else reply
+
+
 def _breaks(test: Callable[[Object], object]) -> Callable[[Context, Refusal | None], Refusal | None]:
     message = "The upstream model refused the request: " + "a long detail, " * 20 + "unsupported member"
     broken = Refusal(500, {"message": message, "code": "500"})
@@ -81,7 +97,6 @@ def _fault(name: str, **hooks: Any) -> Behaviour:
     return fault(f"whole.{name}", f"One defect: {name}.", **hooks)
 
 
-#: Faults by name, each with the rule and the words of the one cause.
 def _fails_plain(test: Callable[[Object], bool]) -> Callable[[Context, Reply], Reply]:
     """Sends a failed Response with HTTP 200 for plain requests with such a body."""
 
@@ -100,6 +115,7 @@ def _by_a_client(body: Object) -> bool:
     return "weather in Paris" in json.dumps(body)
 
 
+#: Faults by name, each with the rule and the words of the one cause.
 COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
     name: (_fault(name, **{hook: function}), rule, words)
     for name, hook, function, rule, words in (
@@ -112,6 +128,14 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "the final output does not contain 1 message of the streamed items"),
         ("events of another stream in front", "chunks", _of_another, "lifecycle.each-once",
          "for another response: the stream contains the events of two"),
+        ("calls only in the final output", "events", _calls_at_the_end, "sum.final-output",
+         "the final output has 1 function_call that was not streamed"),
+        ("reasoning in events of other types", "events", _older_names, "sum.reasoning-deltas",
+         "it is in events of the undocumented type response.reasoning.delta"),
+        ("a terminal event sent twice, with one number", "numbered", lambda _, events: [*events, events[-1]],
+         "lifecycle.one-terminal-last", "is a second terminal event"),
+        ("an error body under 200 for GET", "reply", _error_for_get, "error.real-status",
+         "an error body with HTTP 200"),
         ("no items in streams", "events", _only_the_frame, "response.not-empty",
          "a completed response has no output item"),
         ("an item closed as another type", "events", _closed_as_reasoning, "identity.event-fits-item",
