@@ -187,13 +187,13 @@ def test_an_invalid_profile_is_one_line(text: str, message: str, tmp_path: Path)
 
 
 def test_a_profile_states_what_the_proxy_changes() -> None:
-    probes = ["request.string", "request.highest-values"]
+    probes = ["request.string", "request.highest-values", "request.effort-*"]
     passing, adding = FAULTS["passes-key"], FAULTS["adds-system-text"]
     assert problems(evaluate(recorded("chat", passing, probes, passes_key=True))) == {}
     assert problems(evaluate(recorded("chat", adding, probes, system_text="You are a cat."))) == {}
     other = replace(FAULTS["another-model"])
     assert problems(evaluate(recorded("chat", other, probes, upstream_model="small"))) == {}
-    effort = {"high": "medium", "none": "medium"}
+    effort = {"high": "medium", "none": "medium", "low": "medium"}
     assert problems(evaluate(recorded("chat", FAULTS["one-effort"], probes, effort=effort))) == {}
 
 

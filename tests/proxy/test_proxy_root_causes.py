@@ -125,7 +125,7 @@ def test_turns_that_arrive_without_their_text_follow_from_missing_ones(turn: str
     actual = "user, user" if follows or turn == "user" else "user, assistant, user"
     messages = {
         "proxy.request.roles-and-order@request.history": f"the turns are in the order {actual}, expected {expected}",
-        "proxy.request.texts@request.results": f"{turn} turn 2: the client sent 9 characters, the upstream received none",
+        "proxy.request.texts@request.x": f"{turn} turn 2: the client sent 9 characters, the upstream received none",
     }
     cases = [
         CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(message),))
