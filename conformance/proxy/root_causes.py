@@ -54,6 +54,10 @@ _FOLLOWS_IN_PROBE = {
 #: A turn of a role that arrives without its text, in a message.
 _WITHOUT_TEXT = re.compile(r"(\w+) turn \d+: the client sent \d+ characters, the upstream received none")
 
+_NO_CALLS = re.compile(
+    r"calls: the client sent \d+, the upstream received 0; results: the client sent \d+, the upstream "
+)
+
 #: Areas whose violations in a stream show that events are missing.
 _EVENTS = ("lifecycle", "sum", "event", "item", "proxy")
 
@@ -190,15 +194,22 @@ def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
 
 
 def _with_lost_turns(cases: list[CaseRecord]) -> list[CaseRecord]:
-    """The cases, those of turns that arrive without their text with that of missing turns of the role as root cause: a
-    turn that has calls too is not missing."""
+    """The cases, those of turns that arrive without their text, or calls that do not arrive, with that of missing turns
+    of the roles as root cause: a turn that has calls too is not missing, and a conversation of calls has no others."""
     orders = [one for one in _roots(cases) if one.requirement == "proxy.request.roles-and-order"]
-    for one in [one for one in _roots(cases) if one.requirement == "proxy.request.texts"]:
-        roles = {match[1] if (match := _WITHOUT_TEXT.match(each.message)) else "" for each in one.findings}
+    for one in [one for one in _roots(cases) if one.requirement in ("proxy.request.texts", "proxy.request.calls")]:
+        roles = set[str]().union(*(_roles_without_content(each.message) for each in one.findings))
         lost = (order for order in orders if "" not in roles and roles <= _lost_roles(order))
         if root := next(lost, None):
             cases = _caused(cases, {one.id: root.id}, root)
     return cases
+
+
+def _roles_without_content(message: str) -> set[str]:
+    """The roles whose turns arrive without their text or calls, by a finding; an empty string for another finding."""
+    if _NO_CALLS.match(message):
+        return {"assistant", "tool"}
+    return {match[1] if (match := _WITHOUT_TEXT.match(message)) else ""}
 
 
 def _lost_roles(order: CaseRecord) -> set[str]:

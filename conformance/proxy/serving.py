@@ -31,6 +31,9 @@ PAGE = "proxy.html"
 #: The rule that a proxy violates that serves nothing more.
 SURVIVES = "proxy.failure.survives"
 
+#: The rule that a proxy violates that sends the client's key to its upstream: the endpoint behind it then accepts it.
+KEY_KEPT = "proxy.credentials.client-key-kept"
+
 
 @dataclass
 class Served:
@@ -58,6 +61,13 @@ class Served:
             results = Results(folder.path / PAGE, RunHead.from_json(folder.head()), self.evaluated.cases, None)
             write_atomically(folder.path / FILE, records.to_text(self.recording))
             write_atomically(results.path, report.page(results, self.evaluated))
+
+    @property
+    def passes_key(self) -> bool:
+        """Whether the upstream received the client's key in a header, whatever the profile states."""
+        cases = self.evaluated.cases if self.evaluated else []
+        findings = (each for one in cases if one.requirement == KEY_KEPT for each in one.findings)
+        return any("in request header" in each.message for each in findings)
 
 
 @contextlib.contextmanager
@@ -87,7 +97,8 @@ def serving(
                 served.recording = replace(recording, settings={**recording.settings, "only": list(only)})
                 served.evaluated = evaluate(served.recording)
         try:
-            stack.enter_context(emulator.serve(_built_in(settings, revision), port=port))
+            behind = replace(settings, passes_key=settings.passes_key or served.passes_key)
+            stack.enter_context(emulator.serve(_built_in(behind, revision), port=port))
         except (OSError, OverflowError) as error:
             raise run.port_unusable(port, error) from None
         if start and served.has_stopped:

@@ -467,6 +467,34 @@ def test_a_proxy_that_serves_nothing_more_is_started_again(
         assert made == [start] * starts
 
 
+def test_a_proxy_that_serves_no_string_is_asked_with_messages() -> None:
+    settings = Settings("", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+    with run.opened(settings, 0) as opened:
+        arguments = (opened.upstream.url, "responses", CLIENT_KEY, UPSTREAM_KEY, FAULTS["refuses-strings"])
+        with ReferenceProxy(*arguments) as proxy:
+            probes = run.selected("responses", ["request.string", "request.white-space", "response.text"])
+            found = problems(evaluate(opened.at(proxy.url).record(probes)))
+    assert [name for name in found if not name.startswith("?")] == ["request.served"]
+    assert found["request.served"].startswith("@request.string:")
+
+
+def test_the_endpoint_behind_a_proxy_that_sends_the_key_of_the_client_accepts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording = recorded("responses", FAULTS["passes-key"], ["request.string"])
+    monkeypatch.setattr(run.Run, "record", lambda *_: recording)
+    with ReferenceProxy("http://127.0.0.1:1/v1", "responses", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        settings = Settings(proxy.url, "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+        chosen = run.selected("responses", ["request.string"])
+        with serving(settings, port := free_port(), None, "2026-06-24", chosen, [], 5.0) as served:
+            assert served.passes_key
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            body = json.dumps({"model": "m", "input": "Say hello.", "reasoning": {"effort": "none"}})
+            connection.request("POST", "/v1/responses", body, {"api-key": CLIENT_KEY})
+            assert connection.getresponse().status == 200
+            connection.close()
+
+
 def test_the_built_in_endpoint_behind_a_proxy_has_the_revision_of_the_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,20 +115,30 @@ def test_strict_of_a_tool(sent: bool | None, received: bool | None, rules: list[
 
 
 @pytest.mark.parametrize(
-    ("turn", "expected", "follows"),
-    [("assistant", "user, assistant, user", True), ("user", "user, assistant, user", False),
-     ("assistant", "user, user, assistant", False)],
+    ("rule", "message", "actual", "follows"),
+    [
+        ("texts", "assistant turn 2: the client sent 9 characters, the upstream received none", "user, user", True),
+        ("texts", "user turn 1: the client sent 9 characters, the upstream received none", "user, user", False),
+        ("texts", "assistant turn 2: the client sent 9 characters, the upstream received none", "tool, user", False),
+        ("calls", "calls: the client sent 1, the upstream received 0; results: the client sent 1, the upstream "
+         "received 0", "user", True),
+        ("calls", "calls: the client sent 1, the upstream received 0; results: the client sent 1, the upstream "
+         "received 0", "assistant, tool, user", False),
+    ],
 )  # fmt: skip
-def test_turns_that_arrive_without_their_text_follow_from_missing_ones(turn: str, expected: str, follows: bool) -> None:
+def test_turns_without_their_content_follow_from_missing_ones(
+    rule: str, message: str, actual: str, follows: bool
+) -> None:
     """A proxy that drops the messages of a role keeps the turn where it has calls."""
     recording = recorded("responses", CLEAN, ["request.string"])
-    actual = "user, user" if follows or turn == "user" else "user, assistant, user"
+    expected = "user, assistant, tool, assistant" if rule == "calls" else "user, assistant, user"
+    expected = expected if actual != "tool, user" else actual
     messages = {
         "proxy.request.roles-and-order@request.history": f"the turns are in the order {actual}, expected {expected}",
-        "proxy.request.texts@request.x": f"{turn} turn 2: the client sent 9 characters, the upstream received none",
+        f"proxy.request.{rule}@request.x": message,
     }
     cases = [
-        CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(message),))
-        for name, message in messages.items()
+        CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(says),))
+        for name, says in messages.items()
     ]
     assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
