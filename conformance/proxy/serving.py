@@ -31,8 +31,9 @@ PAGE = "proxy.html"
 #: The rule that a proxy violates that serves nothing more.
 SURVIVES = "proxy.failure.survives"
 
-#: The rule that a proxy violates that sends the client's key to its upstream: the endpoint behind it then accepts it.
-KEY_KEPT = "proxy.credentials.client-key-kept"
+#: The rules that a proxy violates that sends the client's key, or another model, to its upstream: then the endpoint
+#: behind it accepts that.
+KEY_KEPT, MODEL = "proxy.credentials.client-key-kept", "proxy.request.model"
 
 
 @dataclass
@@ -69,6 +70,14 @@ class Served:
         findings = (each for one in cases if one.requirement == KEY_KEPT for each in one.findings)
         return any("in request header" in each.message for each in findings)
 
+    @property
+    def model(self) -> str:
+        """The model that the upstream received in place of the expected one; empty if there is none, or several."""
+        cases = self.evaluated.cases if self.evaluated else []
+        found = {each.got for one in cases if one.requirement == MODEL for each in one.findings}
+        model = found.pop() if len(found) == 1 else ""
+        return model if isinstance(model, str) else ""
+
 
 @contextlib.contextmanager
 def serving(
@@ -97,7 +106,8 @@ def serving(
                 served.recording = replace(recording, settings={**recording.settings, "only": list(only)})
                 served.evaluated = evaluate(served.recording)
         try:
-            behind = replace(settings, passes_key=settings.passes_key or served.passes_key)
+            passes, model = settings.passes_key or served.passes_key, served.model or settings.upstream_model
+            behind = replace(settings, passes_key=passes, upstream_model=model)
             stack.enter_context(emulator.serve(_built_in(behind, revision), port=port))
         except (OSError, OverflowError) as error:
             raise run.port_unusable(port, error) from None

@@ -467,6 +467,11 @@ def test_a_proxy_that_serves_nothing_more_is_started_again(
         assert made == [start] * starts
 
 
+def test_the_endpoint_behind_a_proxy_that_replaces_the_model_serves_it(tmp_path: Path) -> None:
+    found = evaluate(recorded("chat", FAULTS["another-model"], ["request.string", "request.parts"]))
+    assert Served(tmp_path, evaluated=found).model == "small"
+
+
 def test_a_proxy_that_serves_no_string_is_asked_with_messages() -> None:
     settings = Settings("", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
     with run.opened(settings, 0) as opened:
@@ -487,7 +492,7 @@ def test_the_endpoint_behind_a_proxy_that_sends_the_key_of_the_client_accepts_it
         settings = Settings(proxy.url, "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
         chosen = run.selected("responses", ["request.string"])
         with serving(settings, port := free_port(), None, "2026-06-24", chosen, [], 5.0) as served:
-            assert served.passes_key
+            assert (served.passes_key, served.model) == (True, "")
             connection = HTTPConnection("127.0.0.1", port, timeout=5)
             body = json.dumps({"model": "m", "input": "Say hello.", "reasoning": {"effort": "none"}})
             connection.request("POST", "/v1/responses", body, {"api-key": CLIENT_KEY})
