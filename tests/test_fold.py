@@ -575,6 +575,8 @@ def test_a_stream_that_ends_in_the_words_of_a_refusal_follows(words: str, follow
          "the plain and the streamed Response contain different types of items", "seen"),
         ("reasoning@response.reasoning.stream", "reasoning: the client received none", "sum.plain-same-kinds@text",
          "the plain and the streamed Response contain different types of items: a message without text", ""),
+        ("usage@streaming.text", "the client received a usage without counts", "usage.integers@text.stream",
+         "response.completed: /response/usage/input_tokens is missing", "seen"),
         ("form@response.text.stream", "did not end: cut (...)", "sse.not-cut@unicode.stream", "the body is", "seen"),
         ("form@response.text.stream", "did not end: cut (...)", "sse.not-cut@tools.call.stream", "the body is", ""),
     ],
