@@ -99,7 +99,7 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
-    return _of_rare_forms(_of_one_lock(made), places)
+    return _of_rare_forms(_of_one_failure(_of_one_lock(made)), places)
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
@@ -111,6 +111,17 @@ def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
     refused = [one for one in _roots(cases) if one.requirement == "proxy.cancel.next-served"]
     alike = [one for one in refused if one.findings[0].got and one.findings[0].got == locked.findings[0].got]
     return _caused(cases, {one.id: locked.id for one in alike}, locked)
+
+
+def _of_one_failure(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, that of a stream after one 503 that did not complete with that of a 503 that is no failure for the
+    client as root cause: the proxy did not retry it, and passes it on like others."""
+    honest = (one for one in _roots(cases) if one.requirement == "proxy.failure.honest")
+    root = next((one for one in honest if one.message.startswith("the upstream responded with 503")), None)
+    if root is None:
+        return cases
+    once = [one for one in _roots(cases) if one.id == "proxy.failure.survives@failure.once-503"]
+    return _caused(cases, {one.id: root.id for one in once if one.message.endswith("did not complete")}, root)
 
 
 def _of_fact(

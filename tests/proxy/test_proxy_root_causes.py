@@ -142,3 +142,19 @@ def test_turns_without_their_content_follow_from_missing_ones(
         for name, says in messages.items()
     ]
     assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
+
+
+@pytest.mark.parametrize(("status", "follows"), [(503, True), (401, False)])
+def test_a_failure_that_a_proxy_does_not_report_is_one_cause_with_the_same_one_alone(
+    status: int, follows: bool
+) -> None:
+    recording = recorded("responses", CLEAN, ["request.string"])
+    messages = {
+        "proxy.failure.survives@failure.once-503": "the stream after failures of the upstream did not complete",
+        f"proxy.failure.honest@failure.{status}.stream": f"the upstream responded with {status}, and the stream ended",
+    }
+    cases = [
+        CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(says),))
+        for name, says in messages.items()
+    ]
+    assert bool(with_root_causes(cases, {}, recording)[0].cause) is follows
