@@ -31,6 +31,12 @@ PAGE = "proxy.html"
 #: The rule that a proxy violates that serves nothing more.
 SURVIVES = "proxy.failure.survives"
 
+#: What precedes the reason for which a proxy that had stopped does not start again.
+_NOT_AGAIN = (
+    "the proxy served nothing more after the recorded failures and could not be started again (conformance proxy "
+    "reports both sides alone): "
+)
+
 #: The rules that a proxy violates that sends the client's key, or another model, to its upstream: then the endpoint
 #: behind it accepts that.
 KEY_KEPT, MODEL = "proxy.credentials.client-key-kept", "proxy.request.model"
@@ -113,16 +119,17 @@ def serving(
             raise run.port_unusable(port, error) from None
         if start and served.has_stopped:
             proxy.close()
-            _start(proxy, opened.proxy(start, folder, wait))
+            _start(proxy, opened.proxy(start, folder, wait), _NOT_AGAIN)
         yield served
 
 
-def _start(proxy: contextlib.ExitStack, context: contextlib.AbstractContextManager[None]) -> None:
-    """Start the proxy, which the stack ends. Raises :class:`Misconfigured` if it does not listen."""
+def _start(proxy: contextlib.ExitStack, context: contextlib.AbstractContextManager[None], when: str = "") -> None:
+    """Start the proxy, which the stack ends. Raises :class:`Misconfigured`, with ``when`` it was started, if it does
+    not listen."""
     try:
         proxy.enter_context(context)
     except NotStarted as error:
-        raise Misconfigured(str(error)) from None
+        raise Misconfigured(f"{when}{error}") from None
 
 
 def _built_in(settings: Settings, revision: str) -> Responder:
