@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from conformance import cli
 from conformance.cli import main
 from conformance.config.target import Misconfigured, resolve
 from conformance.judge import case_selection
@@ -25,6 +28,7 @@ TARGETS = {
     "total_timeout = 'long'": "total_timeout is 'long', not a number",
     "first_byte_timeou = 3": "'first_byte_timeou' is not known; did you mean 'first_byte_timeout'?",
     "endpoint = ": "is not TOML",
+    f"name = {'[' * 2000}": "is not TOML",
     "\udcff": "cannot be read",
 }
 
@@ -62,6 +66,8 @@ def test_an_option_that_is_wrong_says_what_is(arguments: tuple[str, ...], says: 
     ("option", "value", "says"),
     [
         ("total-timeout", "-1", "total-timeout is -1; it must be more than 0"),
+        ("total-timeout", "inf", "total-timeout is inf; it must be less than 1e+12"),
+        ("model", " ", "--model is empty"),
         ("max-body", "1.5", "max-body is 1.5; it must be an integer"),
         ("concurrency", "0", "concurrency is 0; it must be more than 0"),
         ("endpoint", "http://127.0.0.1:99999/v1", "is not a URL"),
@@ -207,3 +213,31 @@ def test_a_fault_that_is_not_known_is_one_line(capsys: pytest.CaptureFixture[str
 def test_a_case_is_explained_as_its_rule(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "lifecycle.in-progress-second@text.stream"]) == 0
     assert capsys.readouterr().out.startswith("lifecycle.in-progress-second   MUST\n")
+
+
+@pytest.mark.parametrize(
+    ("raised", "words", "code"),
+    [
+        (BrokenPipeError(), ["list"], 0),
+        (BrokenPipeError(), ["run"], 2),
+        (BrokenPipeError(), ["judge", "x"], 2),
+        (KeyboardInterrupt(), ["run"], 2),
+        (OSError(28, "No space left on device"), ["run"], 2),
+        (ZeroDivisionError(), ["run"], 3),
+    ],
+)
+def test_no_exception_has_the_exit_code_of_a_violation_or_of_a_pass(
+    raised: BaseException, words: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: list[str]) -> int:
+        raise raised
+
+    monkeypatch.setattr(cli, "_main", fails)
+    monkeypatch.setattr(cli.os, "dup2", lambda *_: None)
+    assert cli.main(words) == code
+
+
+def test_closed_streams_are_opened_before_a_run() -> None:
+    script = "from conformance import cli; cli._open_streams(); import sys; sys.exit(5 + sys.stdout.isatty())"
+    closed = ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script]
+    assert subprocess.run(closed, timeout=30).returncode == 5

@@ -141,6 +141,14 @@ def test_a_refused_key_is_sent_in_the_other_header_once() -> None:
     assert forms(refusal(401), refusal(401)) == [USUAL, Form(BEARER)]
 
 
+def test_a_key_that_is_refused_in_a_stream_is_sent_in_the_other_header() -> None:
+    refused = refusal(200, "the upstream returned 401: Invalid API Key")
+    assert forms(refused, refused) == [USUAL, Form(BEARER)]
+    assert form_of(refused, USUAL, DEFAULT) == USUAL
+    served = exchange("text", b'{"status": "completed", "output_text": "My API key: 401"}')
+    assert forms(served) == [USUAL]
+
+
 def test_what_the_message_names_is_left_out_first() -> None:
     assert forms(refusal(400, "Unsupported parameter: max_output_tokens"))[-1] == Form(API_KEY, frozenset({CAP}))
     assert forms(refusal(422, "reasoning.effort: bad value"))[-1] == Form(API_KEY, frozenset({EFFORT}))

@@ -12,9 +12,9 @@ import pytest
 
 import conformance
 from conformance.contract.clauses import clauses
-from conformance.contract.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
+from conformance.contract.consequences import Blocked, Consequence, across, blocked, blocking, consequences, follows
 from conformance.contract.needs import need_for, needs
-from conformance.contract.rules import FIRST_RELEASE, Requirement, catalogue, requirement
+from conformance.contract.rules import FIRST_RELEASE, Requirement, catalogue, proxy_catalogue, requirement
 from conformance.contract.schemas import REVISIONS
 from conformance.report.catalogue import explain
 from conformance.report.coverage import covered, gaps
@@ -83,6 +83,14 @@ def test_causes_never_run_in_a_circle() -> None:
 def test_every_consequence_names_rules(row: Consequence) -> None:
     rules = {case.rule for revision in ("2026-06-24", "2026-10") for case in cases(revision)}
     assert [glob for glob in (*row.rules, *row.follow) if not fnmatch.filter(rules, glob)] == []
+
+
+def test_the_rows_about_both_sides_of_a_proxy_join_one_of_its_rules_and_one_of_an_endpoint() -> None:
+    rules = {case.rule for revision in ("2026-06-24", "2026-10") for case in cases(revision)}
+    for row in across():
+        sides = [[fnmatch.filter(proxy_catalogue(), glob) for glob in globs] for globs in (row.rules, row.follow)]
+        endpoint = [[fnmatch.filter(rules, glob) for glob in globs] for globs in (row.rules, row.follow)]
+        assert (all(sides[0]) and all(endpoint[1])) or (all(sides[1]) and all(endpoint[0])), row.why
 
 
 @pytest.mark.parametrize("row", blocked(), ids=lambda row: f"{row.rules[0]}: {row.why}")

@@ -14,7 +14,7 @@ import pytest
 from conformance.contract.schemas import REVISIONS
 from conformance.decode.response import Received
 from conformance.emulator import Behaviour, Context, Reply
-from conformance.exchange.exchange import Ended, Exchange
+from conformance.exchange.exchange import Chunk, Ended, Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, evaluate
 from conformance.scenarios.plan import Plan
@@ -199,6 +199,21 @@ def test_streams_of_which_none_gets_a_response_are_one_defect() -> None:
     assert {one.case.requirement.id for one in results if one.verdict == FAIL} == {"http.documented-request-served"}
 
 
+@pytest.mark.parametrize(("silent", "verdict"), [("tools.reasoning-returned", FAIL), ("tools.", INCONCLUSIVE)])
+def test_later_turns_need_no_reasoning_where_the_turn_before_had_none(silent: str, verdict: str) -> None:
+    """A model may reason only about questions that need it, and not about one that only needs a call."""
+    here, clean = context("2026-06-24"), record(None)
+    plan = Plan(here, here.scenarios)
+
+    def response_of(name: str) -> tuple[Exchange, ...]:
+        other = "tools.output.stream" if name.endswith(".stream") else "tools.output"
+        return clean.received(other if name.startswith(silent) else name).samples
+
+    changed = Recorded(plan, {plan.key_of[name]: response_of(name) for name in here.scenarios}.__getitem__)
+    case = next(one for one in cases("2026-06-24") if one.id == "effort.high-thinks@follow-ups")
+    assert evaluate(case, changed).verdict == verdict
+
+
 # -- responses that say nothing of the request -------------------------------------------------------------------------
 
 
@@ -211,6 +226,23 @@ def test_a_server_that_is_always_busy_does_not_show_what_a_request_causes(status
     for name in ("error.real-status@bad-requests", "http.client-request-answered@client-requests"):
         assert told[name].verdict == INCONCLUSIVE
         assert told[name].reason.text.endswith(f", which contains nothing unusual, is not served either: HTTP {status}")
+
+
+def test_an_account_without_balance_and_moderation_are_no_violation() -> None:
+    """402 and 421, with the envelope, for requests of any kind: every seventh, then all."""
+    error = b'{"error": {"message": "Insufficient balance", "code": "402", "param": ""}}'
+    numbers = iter(range(10**6))
+
+    def refuses(one: Exchange) -> Exchange:
+        number = next(numbers)
+        if number < 120 and number % 7:
+            return one
+        chunks, headers = (Chunk(1, error),), (("content-type", "application/json"),)
+        status = 402 if number >= 120 else 421
+        return replace(one, status=status, headers=headers, chunks=chunks, ended="clean", leaks=(), attempts=())
+
+    results = every_exchange("2026-06-24", refuses)
+    assert [one.case.id for one in results if one.verdict == FAIL] == []
 
 
 @pytest.mark.parametrize("status", [204, 302])

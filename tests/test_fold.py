@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from conformance.decode.lifecycle import NONE_OPENED
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
 from conformance.judge.reasons import NO_EVIDENCE, Reason
@@ -559,19 +560,40 @@ def test_a_stream_that_ends_in_the_words_of_a_refusal_follows(words: str, follow
 
 
 @pytest.mark.parametrize(
-    ("rule", "says", "follows"),
+    ("side", "says", "seen", "message", "follows"),
     [
-        ("truncation.incomplete", "the response reached max_output_tokens (16), but its status is completed", True),
-        ("response.ends-final", "the final status is 'failed'", False),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "truncation.incomplete@cut",
+         "the response reached max_output_tokens (16), but its status is completed", "seen"),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "response.ends-final@cut", "the status is x", ""),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "response.not-empty@tools.cut.stream",
+         "a completed response contains neither text nor a call", "seen"),
+        ("finish@response.cut", "is incomplete: max_output_tokens", "response.not-empty@text.stream",
+         "a completed response contains neither text nor a call", ""),
+        ("text@silence.middle", "the output of the Response is empty, the ...", "sum.final-output@text.stream",
+         "response.completed: the final output does not contain 1 message of the streamed items", "seen"),
+        ("reasoning@response.reasoning.stream", "reasoning: the client received none", "sum.plain-same-kinds@text",
+         "the plain and the streamed Response contain different types of items", "seen"),
+        ("reasoning@response.reasoning.stream", "reasoning: the client received none", "sum.plain-same-kinds@text",
+         "the plain and the streamed Response contain different types of items: a message without text", ""),
+        ("usage@streaming.text", "the client received a usage without counts", "usage.integers@text.stream",
+         "response.completed: /response/usage/input_tokens is missing", "seen"),
+        ("form@response.text.stream", "did not end: cut (...)", "sse.not-cut@unicode.stream", "the body is", "seen"),
+        ("form@response.text.stream", "did not end: cut (...)", "sse.not-cut@tools.call.stream", "the body is", ""),
     ],
-)
-def test_what_both_sides_of_a_proxy_state_explains_the_run_behind_it(rule: str, says: str, follows: bool) -> None:
-    side = line(
-        "proxy.response.finish@response.cut", "the upstream's response is incomplete: max_output_tokens, the ..."
-    )
-    seen = line(f"{rule}@cut", says)
-    assert with_causes_across([side], [seen])[1].cause == (side.id if follows else "")
-    assert with_causes_across([replace(side, verdict="warning")], [seen])[1].cause == ""
+)  # fmt: skip
+def test_what_both_sides_of_a_proxy_state_explains_the_run_behind_it(
+    side: str, says: str, seen: str, message: str, follows: str
+) -> None:
+    cause, one = line(f"proxy.response.{side}", f"the upstream's response: {says}"), line(seen, message)
+    assert with_causes_across([cause], [one])[1].cause == (cause.id if follows else "")
+    assert with_causes_across([replace(cause, verdict="warning")], [one])[1].cause == ""
+
+
+def test_an_effort_that_a_proxy_refuses_is_named_by_the_rule_about_it() -> None:
+    served = line("proxy.request.served@request.lowest-values", "received HTTP 422 ...: body.reasoning.effort")
+    effort = line("effort.none-accepted@text", "received HTTP 422: Input should be 'low'")
+    assert with_causes_across([served], [effort])[0].cause == effort.id
+    assert with_causes_across([line(served.id, "received HTTP 422: no tools")], [effort])[0].cause == ""
 
 
 def test_findings_can_have_a_cause_each() -> None:
@@ -698,3 +720,39 @@ def test_efforts_and_tools_that_end_in_5xx_are_two_defects() -> None:
 
 def _expecting(one: CaseRecord, want: Any) -> CaseRecord:
     return replace(one, findings=(replace(one.findings[0], want=want),))
+
+
+@pytest.mark.parametrize(("left", "follows"), [((), False), (("message",), True)])
+def test_a_wrong_item_leaves_no_final_output_empty(left: tuple[str, ...], follows: bool) -> None:
+    identity = line("identity.item-id@text.stream", "a", pointer="/item/id")
+    final = with_value(line("sum.final-output@text.stream", "does not contain 1 message"), list(left))
+    assert causes(identity, final) == ({final.id: identity.id} if follows else {})
+
+
+@pytest.mark.parametrize(
+    ("got", "follows"), [("response.created, response.output_item.done", False), ("response.created", True)]
+)
+def test_a_stream_without_its_end_has_the_events_of_its_beginning(got: str, follows: bool) -> None:
+    end = line("lifecycle.one-terminal-last@text.stream", "the stream ends without a terminal event")
+    seen = with_value(line("event.seen.response.output_item.added@text.stream", "the stream contains none"), got)
+    assert causes(end, seen) == ({seen.id: end.id} if follows else {})
+
+
+def test_a_stream_for_another_value_of_stream_has_no_end_either() -> None:
+    says = "HTTP 200, but the stream has no terminal event"
+    usual = "request.input-roles@turns.history.stream"
+    wrong = line("request.wrong-type@stream=1", says)
+    assert causes(line(usual, says), wrong) == {wrong.id: usual}
+    assert causes(line(usual, "HTTP 200, but the output is empty"), wrong) == {}
+
+
+def test_a_stream_that_opens_no_item_is_a_defect_beside_members_that_are_missing() -> None:
+    schema = line("event.response.output_text.delta.schema@streams", "a", at="s.stream", pointer="/output_index")
+    opened = line("lifecycle.item-opened-before-use@s.stream", "b")
+    assert causes(schema, opened) == {opened.id: schema.id}
+    assert causes(schema, with_value(opened, NONE_OPENED)) == {}
+
+
+def test_keys_that_are_refused_with_another_status_do_not_explain_that_of_values() -> None:
+    key = line("auth.refused-with-401@auth.refused.bearer-wrong", "refused with HTTP 403", "warning")
+    assert causes(key, line("request.wrong-type-refused@input=5", "refused with HTTP 422", "warning")) == {}

@@ -252,6 +252,14 @@ EDITS: dict[str, tuple[Make, Edit, list[str]]] = {
     "delta under the other index": (
         CALLS, change("function_call_arguments.delta", "/output_index", 0, nth=1), [BELONGS],
     ),
+    "delta under an index that no item then has": (
+        ALL,
+        all_of(
+            everywhere("output_index", 3, 4), everywhere("output_index", 2, 3), everywhere("output_index", 1, 2),
+            change("reasoning_text.delta", "/output_index", 1),
+        ),
+        [BELONGS],
+    ),
 }  # fmt: skip
 
 
@@ -259,6 +267,17 @@ EDITS: dict[str, tuple[Make, Edit, list[str]]] = {
 def test_edit_breaks_just_its_rules(name: str) -> None:
     make, edit, broken = EDITS[name]
     assert rules(edit(make())) == broken
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (without("content_part.done"), "closes the item, whose part 0 has no content_part.done"),
+        (move("content_part.done", "output_item.done"), "closes the item before the content_part.done of its part 0"),
+    ],
+)
+def test_a_part_that_is_not_closed_is_told_from_one_that_is_closed_late(edit: Edit, says: str) -> None:
+    assert evaluated(edit(TEXT()))[0].message == f"response.output_item.done {says}"
 
 
 def test_an_undocumented_event_at_the_end_is_reported_with_its_words() -> None:
@@ -310,7 +329,7 @@ def test_every_report_names_its_event_and_says_why(name: str) -> None:
         ),
         (twice("completed"), END, 10, "", None, None),
         (put(HEARTBEAT, "completed"), AFTER_END, 10, "", None, None),
-        (drop("output_item.added"), OPENED, 2, "/output_index", None, None),
+        (drop("output_item.added"), OPENED, 2, "/output_index", "response.output_item.added", "none in the stream"),
         (everywhere("content_index", 0, 1), DENSE, 3, "/content_index", 0, 1),
         (everywhere("output_index", 0, 1), DENSE, 2, "/output_index", 0, 1),
         (change("output_text.delta", "/item_id", "msg_9", 1), ITEM_ID, 5, "/item_id", "msg_0", "msg_9"),

@@ -15,7 +15,7 @@ import pytest
 from conformance.cli import main
 from conformance.config.target import Misconfigured
 from conformance.engine import setup
-from conformance.exchange.run_directory import RunDirectory
+from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.exchange.run_lock import Claim
 from tests.support.running import ROOT, environment, run
 from tests.support.runs import HEAD
@@ -146,3 +146,19 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Misconfigured, match="cannot be written"):
         setup.create_session({}, None, None, plan_only=False)
+
+
+def test_a_file_to_write_is_replaced_unless_it_is_a_pipe_or_a_link(tmp_path: Path) -> None:
+    """Root could replace /dev/null and /dev/stdout by a file; a folder left a file ``.part`` behind."""
+    file, link, pipe = tmp_path / "file", tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(file)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for path in (file, link, pipe):
+        write_atomically(path, f"to {path.name}")
+    assert (os.read(reader, 99), pipe.is_fifo(), link.is_symlink()) == (b"to pipe", True, True)
+    os.close(reader)
+    assert file.read_text() == "to link"
+    with pytest.raises(IsADirectoryError, match=f"'{tmp_path}'"):
+        write_atomically(tmp_path, "to a folder")
+    assert list(tmp_path.parent.glob("*.part")) == []

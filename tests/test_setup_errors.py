@@ -214,6 +214,7 @@ def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status
         (404, b"<html>", "path"),
         (405, b"", "path"),
         (401, b"", "key"),
+        (402, b"", "balance"),
         (403, b'{"error":"no"}', "key"),
         (404, UNKNOWN, "model"),
         (400, b'{"error":{"message":"Unknown model: x"}}', "model"),
@@ -299,6 +300,28 @@ def test_a_request_that_hangs_does_not_make_the_server_gone(tmp_path: Path, monk
         ended = [here.send(outgoing(name)).ended for name in ("good", "bad1", "bad2")]
     assert ended == ["clean", "time-out", "time-out"]
     assert sender.sent == ["good", "bad1", "good", "bad2", "good", "good"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "sent"),
+    [
+        ([200, 502, 503, 502, 200, 200], ["good", "bad", "good", "good", "good", "bad"]),  # The server restarts.
+        ([200, 502, 200, 400], ["good", "bad", "good", "next"]),  # The request is the cause.
+        ([200, 500, 400], ["good", "bad", "next"]),  # No status of a gateway.
+    ],
+)
+def test_a_gateway_whose_server_is_away_is_no_response_to_a_request(
+    statuses: list[int], sent: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.wire.presence._LOOK", 0.0)
+    sender = Scripted(*(replace(at(number), status=status) for number, status in enumerate(statuses)))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    bad = here.send(outgoing("bad"))
+    if sent[-1] == "next":
+        here.send(outgoing("next"))
+    assert (sender.sent, bad.status) == (sent, 200 if sent[-1] == "bad" else statuses[1])
+    assert [one.status for one in bad.attempts] == ([502] if bad.status == 200 else [])
 
 
 def test_workers_share_what_they_know_of_the_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,20 +96,25 @@ def test_effort_thinks_with_tools_too(responses: list[Received]) -> Findings:
 
 
 def _follow_ups(context: Context) -> list[Group]:
-    """A question that the model reasons about, and the turns with that effort that return a call and its output."""
+    """A question that the model reasons about, the turns with that effort that return a call and its output, and the
+    turns before them."""
     effort = context.contract.effort.usual
     found = [one for one in context.scenarios.values() if {"reasoning-returned", "follow-up"} <= one.tags]
     names = tuple(one.name for one in found if (one.body.get("reasoning") or {}).get("effort") == effort)
-    control = f"effort.{effort}"
-    return [Group("follow-ups", (control, *names), {"effort": effort})] if control in context.scenarios else []
+    control, first = f"effort.{effort}", tuple({one.after: 1 for one in found if one.name in names and one.after})
+    group = Group("follow-ups", (control, *names), {"effort": effort}, beside=first)
+    return [group] if control in context.scenarios else []
 
 
 @check("effort.{effort}-thinks", over=_follow_ups, together=True, not_for_captured=COMPARES)
-def test_effort_thinks_in_later_turns_too(responses: list[Received]) -> Findings:
-    control, *later = responses
-    later = [one for one in later if one.exchange.ok]
+def test_effort_thinks_in_later_turns_too(responses: list[Received], case: Case) -> Findings:
+    control, *others = responses
+    later = [one for one in others if one.exchange.ok and one.scenario in case.scenarios]
     if not control.exchange.ok or not control.has_reasoning or len(later) < _SURE:
         raise DoesNotApply("no reasoning about the question itself, or too few later turns were served")
+    # A model need not reason about a question that only needs a call.
+    if not any(_shows_thinking(one) for one in others if one.scenario not in case.scenarios):
+        raise CannotEvaluate("the model did not reason in the turns before either")
     yield Examined(len(later))
     if not any(one.has_reasoning for one in later):
         message = f"no sign of reasoning in {len(later)} later turns, although {control.scenario} has it"

@@ -6,7 +6,7 @@ from conformance.contract.schemas import ABSENT
 from conformance.decode.response import DoesNotApply, Received
 from conformance.judge.applicability import FINAL_RESPONSE, Where
 from conformance.judge.selectors import RESPONSES
-from conformance.judge.token_counts import characters_of_output, needs_tokens, too_few_tokens
+from conformance.judge.token_counts import characters_of_output, has_input, needs_tokens, too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
 _DETAILS = ("input_tokens_details", "output_tokens_details")
@@ -78,7 +78,7 @@ def _within(received: Received, part: tuple[str, str], total_name: str) -> Findi
 
 @check("usage.nonzero", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_something_is_counted(received: Received) -> Findings:
-    for name, required in (("input_tokens", True), ("output_tokens", needs_tokens(received))):
+    for name, required in (("input_tokens", has_input(received)), ("output_tokens", needs_tokens(received))):
         yield Examined(required and received.tokens(name) is not None)
         if required and received.tokens(name) == 0:
             yield Finding(f"{name} is 0", f"{received.pointer}/usage/{name}", received.event, "more than 0", 0)

@@ -203,7 +203,7 @@ def _read(file: Path) -> dict[str, Any]:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"target file {file} cannot be read: {getattr(error, 'strerror', '') or error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Misconfigured(f"target file {file} is not TOML: {error}") from None
     # The table "server" is for targets/, which starts servers; "proxy" is for conformance proxy.
     known = ["name", "profile", "headers", *(one.name.replace("-", "_") for one in SETTINGS), "server", "proxy"]
@@ -259,14 +259,14 @@ def _typed(setting: Setting, value: Any, where: str) -> Any:
         except (TypeError, ValueError):
             raise Misconfigured(f"{where} is {value!r}, not a number") from None
     if not isinstance(value, str) or not value.strip():
-        raise Misconfigured(f"{where} is {value!r}, not a string")
+        raise Misconfigured(f"{where} is {'empty' if isinstance(value, str) else f'{value!r}, not a string'}")
     return value.strip()
 
 
 def _positive(values: Mapping[str, Any], name: str, default: float = 0) -> float:
     value = default if values[name] is None else float(values[name])
     if not 0 < value < 1e12:
-        raise Misconfigured(f"{name} is {value:g}; it must be more than 0")
+        raise Misconfigured(f"{name} is {value:g}; it must be {'less than 1e+12' if value > 0 else 'more than 0'}")
     return value
 
 

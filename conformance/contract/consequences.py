@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -39,6 +40,42 @@ class Consequence:
     def concerns(self, rule: str) -> bool:
         """Whether a violation of this rule can be a consequence by this row."""
         return _matches_any(rule, self.rules)
+
+
+@dataclass(frozen=True)
+class Independent:
+    """A finding of one of ``rules`` whose actual value matches the glob ``value`` is no consequence of a violation of
+    one of ``of``, whatever the rows of :class:`Consequence` state; all are globs."""
+
+    rules: tuple[str, ...]
+    of: tuple[str, ...]
+    value: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Across:
+    """Of a proxy, one defect that both sides show, and the run against the endpoint behind it: a violation of one of
+    ``rules`` of the one part is a consequence of one of ``follow`` of the other, if a finding of the cause matches
+    ``says`` and all findings of the consequence match ``where``.
+
+    All are globs: ``rules`` and ``follow`` over rule ids, the others over ``@scenario: message``.
+    """
+
+    rules: tuple[str, ...]
+    follow: tuple[str, ...]
+    says: str
+    where: str
+    why: str
+
+    def ties(self, rule: str, findings: Sequence[str], cause: str, known: Sequence[str]) -> bool:
+        """Whether a violation of ``rule`` with these findings is a consequence of one of ``cause`` with ``known``."""
+        return (
+            _matches_any(rule, self.rules)
+            and _matches_any(cause, self.follow)
+            and all(fnmatchcase(each, self.where) for each in findings)
+            and any(fnmatchcase(each, self.says) for each in known)
+        )
 
 
 @dataclass(frozen=True)
@@ -103,6 +140,28 @@ def blocked() -> tuple[Blocked, ...]:
 def blocking(rule: str, cause: str, by: str) -> tuple[Blocked, ...]:
     """The rows by which an inconclusive case of ``rule`` with this obstacle is a consequence of ``cause``."""
     return tuple(row for row in blocked() if row.ties(rule, cause, by))
+
+
+@cache
+def _independent(rule: str, cause: str) -> tuple[str, ...]:
+    rows = [Independent(tuple(row["rules"]), tuple(row["of"]), row["value"], row["why"])
+            for row in _tables()["independent"]]  # fmt: skip
+    return tuple(row.value for row in rows if _matches_any(rule, row.rules) and _matches_any(cause, row.of))
+
+
+def independent(rule: str, cause: str, values: Iterable[object]) -> bool:
+    """Whether a violation of ``rule`` with these actual values is no consequence of one of ``cause``."""
+    globs = _independent(rule, cause)
+    return bool(globs) and all(any(fnmatchcase(str(value), glob) for glob in globs) for value in values)
+
+
+@cache
+def across() -> tuple[Across, ...]:
+    """Every row about the two parts of a run of a proxy, in the order of the file."""
+    return tuple(
+        Across(tuple(row["rules"]), tuple(row["follow"]), row.get("says", "*"), row.get("where", "*"), row["why"])
+        for row in _tables()["across"]
+    )
 
 
 @cache

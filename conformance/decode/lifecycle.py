@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conformance.decode.events import COMPLETED, Event, places
+from conformance.decode.events import COMPLETED, ITEM_ADDED, ITEM_DONE, Event, places
 from conformance.decode.violation import Violation
 
 
@@ -29,7 +29,8 @@ from conformance.decode.violation import Violation
 class Part:
     """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``.
 
-    ``done_missing``: it had deltas and was closed before the done of its text.
+    ``done_missing``: it had deltas and was closed before the done of its text. ``not_closed``: the place of the
+    violation if its item was closed before it.
     """
 
     state: str = "absent"
@@ -38,6 +39,7 @@ class Part:
     deltas: int = 0
     kind: str = ""
     last: Event | None = None
+    not_closed: int | None = None
 
 
 @dataclass
@@ -100,6 +102,9 @@ _MESSAGES = {
 
 _AFTER_PART = "follows the content_part.done of its part"
 
+#: The rule about events before their item is opened, and its actual value if a stream opens none.
+_OPENED, NONE_OPENED = "lifecycle.item-opened-before-use", "none in the stream"
+
 #: The rules that are evaluated at each step of a part or of a call's arguments.
 _EXAMINED = {
     "add": ("lifecycle.part-opened-once",),
@@ -116,6 +121,7 @@ def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item], Cou
     walker = _Walker()
     for event, index in places(events):
         walker.step(event, index)
+    walker.state_what_is_missing()
     return walker.found, walker.items, walker.examined
 
 
@@ -124,6 +130,8 @@ class _Walker:
         self.found: list[Violation] = []
         self.items: dict[int, Item] = {}
         self._place: int | None = None
+        #: The indexes of events that belong to an item with another one (``identity.index-belongs-to-item``).
+        self._wrong: set[int] = set()
         self._counted: Counter[str] = Counter()
         self._steps: Counter[tuple[bool, str]] = Counter()
 
@@ -143,6 +151,8 @@ class _Walker:
             self._end(event)
         if index is None or not event.about_item:
             return
+        if event.output_index not in (index, None):
+            self._wrong.add(event.output_index)
         if event.step == "open-item":
             self._open(event, index)
             return
@@ -163,7 +173,7 @@ class _Walker:
                 self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
             before.announced = True  # A late one was reported when the item was first used.
             return
-        if index != len(self.items):
+        if index not in (len(self.items), len(self.items.keys() | self._wrong)):
             self._report(
                 "lifecycle.indexes-dense",
                 "is not the next output_index in order of opening",
@@ -251,6 +261,7 @@ class _Walker:
             self._counted["lifecycle.part-done-before-item-done"] += part.announced
             self._counted["lifecycle.done-present"] += part.deltas > 0
             if part.announced and part.state in ("open", "text-done"):
+                part.not_closed = len(self.found)
                 self._report(
                     "lifecycle.part-done-before-item-done",
                     f"closes the item before the content_part.done of its part {index}", event,
@@ -260,6 +271,19 @@ class _Walker:
         self._counted["lifecycle.done-present"] += item.arguments.deltas > 0
         if item.arguments.state == "open":
             self._report_missing_done(event, item.arguments)
+
+    def state_what_is_missing(self) -> None:
+        """State of a part that is not closed after its item either that it is not closed at all, and of a stream that
+        opens no item that it opens none."""
+        if not any(item.announced for item in self.items.values()):
+            self.found = [replace(one, want=ITEM_ADDED, got=NONE_OPENED) if one.rule == _OPENED else one
+                          for one in self.found]  # fmt: skip
+        for item in self.items.values():
+            for index, part in item.parts.items():
+                if part.not_closed is not None and part.state != "closed":
+                    found = self.found[part.not_closed]
+                    message = f"{ITEM_DONE} closes the item, whose part {index} has no content_part.done"
+                    self.found[part.not_closed] = replace(found, message=message)
 
     def _scattered(self, item: Item) -> bool:
         """Whether each delta of a text has a content_index of its own: they are no parts whose done is missing."""

@@ -23,7 +23,7 @@ from conformance.decode.json_text import LimitExceeded, load
 from conformance.decode.sums import Text, texts
 from conformance.decode.violation import Violation
 from conformance.exchange.client_outcomes import Outcome
-from conformance.exchange.exchange import Exchange
+from conformance.exchange.exchange import OF_THE_ACCOUNT, Exchange
 from conformance.exchange.planned import attempts
 
 #: The names that other modules import from here.
@@ -90,9 +90,9 @@ class Received:
 
     @property
     def status(self) -> int:
-        """The status code; :class:`CannotEvaluate` if none was received or it may be temporary (429, 5xx)."""
+        """The status code; :class:`CannotEvaluate` without one, or if it is temporary or about the account."""
         status = self.arrived
-        if status == 429 or status >= 500:
+        if status in OF_THE_ACCOUNT or status >= 500:
             raise CannotEvaluate(f"received HTTP {status} after {attempts(self.exchange)}")
         return status
 

@@ -1,7 +1,6 @@
 """The record of an exchange: one request and every byte received, with its time of arrival.
 
-An :class:`Exchange` is frozen, and evaluation is a pure function of it. Its JSON form contains :data:`FORMAT`; an
-unknown format is refused.
+Evaluation is a pure function of a frozen :class:`Exchange`. Of its JSON form an unknown :data:`FORMAT` is refused.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ exceeded. ``invalid``: not HTTP. ``unreachable``: no connection. ``not-sent``: n
 
 #: The ends caused by limits of the suite: what is missing from such a body is no evidence about the server.
 OUR_LIMITS = ("time-out", "oversize")
+OF_THE_ACCOUNT = frozenset({402, 421, 429})  # No balance, moderation, too many: whatever the form of the request.
 
 #: Prefixes of ``detail``, also in recordings: a response did not continue; a connection stayed open after its end.
 NO_BYTE, STILL_OPEN = "no byte for ", "still open "
@@ -138,8 +138,8 @@ class Exchange:
 
     @property
     def refused(self) -> bool:
-        """Whether the status is a 4xx other than 429, which does not depend on the request."""
-        return self.status is not None and 400 <= self.status < 500 and self.status != 429
+        """Whether the status is a 4xx other than those that do not depend on the request."""
+        return self.status is not None and 400 <= self.status < 500 and self.status not in OF_THE_ACCOUNT
 
     @property
     def ok(self) -> bool:

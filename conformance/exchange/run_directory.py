@@ -140,11 +140,11 @@ class RunDirectory:
         write_atomically(self.path / _CASES, json.dumps(chosen))
 
     def selected(self) -> tuple[bool, frozenset[str] | None]:
-        """The arguments of :meth:`select`; False and None without."""
+        """The arguments of :meth:`select`; all of the suite if the run was killed before, after its first requests."""
         try:
             chosen = json.loads((self.path / _CASES).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return False, None
+            return True, None
         return bool(chosen["whole"]), None if chosen["whole"] else frozenset(chosen["cases"])
 
     def keep_explored(self, requests: Sequence[Mapping[str, Any]]) -> None:
@@ -168,7 +168,10 @@ class RunDirectory:
             text = self.file(key).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        return from_json(json.loads(text))
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            raise ValueError(f"{self.file(key).name} is not a JSON object")
+        return from_json(document)
 
     def write(self, exchange: Exchange) -> None:
         """Store an exchange atomically."""
@@ -190,10 +193,18 @@ class RunDirectory:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8", newline="")
-    part.replace(path)
+    """Write a text file atomically. A device, a pipe (``/dev/stdout``) or a link stays, and is written in place."""
+    in_place = path.is_symlink() or (path.exists() and not path.is_file())
+    file = path if in_place else path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        file.write_text(text, encoding="utf-8", newline="")
+        if not in_place:
+            file.replace(path)
+    except OSError as error:
+        if not in_place:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None  # A full disk names no file.
 
 
 @contextlib.contextmanager

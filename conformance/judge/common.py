@@ -11,7 +11,7 @@ from conformance.decode.events import mapping, objects, text
 from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.codings import ends_within
-from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codings_in, content_coding
+from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, OF_THE_ACCOUNT, Exchange, codings_in, content_coding
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
 from conformance.judge.error_words import exception_of, failure_detail, words_of_error
@@ -38,9 +38,9 @@ def refused(received: Received) -> bool:
 
 
 def definite_status(received: Received) -> int:
-    """The status code, including 500; :class:`CannotEvaluate` for 429, 503 and 529."""
+    """The status code, including 500; :class:`CannotEvaluate` for 402, 421, 429, 503 and 529."""
     status = received.arrived
-    if status in BUSY:
+    if status in BUSY or status in OF_THE_ACCOUNT:
         raise CannotEvaluate(f"received HTTP {status} after {attempts(received.exchange)}")
     return status
 

@@ -27,3 +27,9 @@ def needs_tokens(received: Received) -> bool:
     if received.response.get("status") != "completed":
         return characters > _LONGEST_TOKEN
     return bool(characters or received.items("function_call"))
+
+
+def has_input(received: Received) -> bool:
+    """Whether the request has input that is to be counted, as far as it is known: not if all its texts are empty."""
+    sent = received.request_json
+    return sent is None or any(sent.get(name) for name in ("input", "instructions", "tools"))

@@ -13,6 +13,7 @@ from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_reques
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import ALL, Finding, Findings, View, on_connection, rule, status_of
+from conformance.proxy.upstream import CANARY
 
 #: The kinds of probes whose requests are compared member by member.
 COMPARED = ("request",)
@@ -69,11 +70,20 @@ def reaches(view: View) -> Findings:
         if not pair.upstream:
             again = ": it is that of the same request before, from a cache" * (at > 0)
             message = f"the client received a response without a request to the upstream{again}"
+            if other := _other_canary(pair):
+                message = f"the client received the response to an earlier request with {other}, not to its own with"
+                message += f" {pair.canary}, of which the upstream received nothing"
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             form = conversation.form_of_input(pair.client.json)
             message = f"the upstream received a request without the word {pair.canary} of the user's input, {form}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
+
+
+def _other_canary(pair: Pair) -> str:
+    """The canary of another request in what the client received; empty without one, and beside its own."""
+    found = CANARY.findall(pair.client.reply)
+    return found[0].decode() if found and pair.canary.encode() not in found else ""
 
 
 def _has_other_text(pair: Pair) -> bool:

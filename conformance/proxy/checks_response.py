@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.decode.events import objects
 from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, lacks_item, outcome, received, streams
 from conformance.proxy.patience import HUNG
@@ -58,7 +59,11 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         yield Finding(f"the output of the Response is empty, the upstream sent {len(want)} characters of {member}",
                       want, got, group=_FINAL)  # fmt: skip
     elif want and not got and streams(view.client) and deltas(view.client, kind) == want:
-        yield Finding(f"the final Response does not contain the {member} of the deltas", want, got, group=_FINAL)
+        other = next((part.get("type") for part in _parts(view.client) if part.get("text") == want), None)
+        says = f"the final Response does not contain the {member} of the deltas"
+        if other is not None:
+            says = f"the {member} of the final Response is in a part of type {other!r}, expected {kind!r}"
+        yield Finding(says, want, got, group=_FINAL)
     elif want != got:
         yield Finding(text_differs(member, want, got, SENT, TAKEN), want, got)
     elif want and streams(view.client):
@@ -66,6 +71,12 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         if parts != want and (parts or kind == "output_text"):
             says = text_differs(f"deltas of the {member}", want, parts, SENT, TAKEN)
             yield Finding(says, want, parts, group=_DELTAS)
+
+
+def _parts(leg: Leg) -> Iterator[dict[str, Any]]:
+    """The content parts of the final Response's items."""
+    for item in received(leg).output:
+        yield from objects(item.get("content"))
 
 
 def _findings(differences: Iterator[Difference]) -> Findings:

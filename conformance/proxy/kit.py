@@ -36,7 +36,8 @@ class Settings:
     ``passes_key``: the proxy passes the client's key through. ``wait``: the longest time in seconds for what a proxy
     should do at once; ``silence``: the silence of the upstream that it must bridge; ``limit``: the longest time for one
     response. ``system_text`` and ``effort`` as in :class:`conformance.proxy.profile.Profile`. ``headers`` are further
-    headers of each request, and ``header_secrets`` what is secret in them."""
+    headers of each request, and ``header_secrets`` what is secret in them. ``as_message``: an input that is a string is
+    sent as a message, as the proxy serves no string."""
 
     endpoint: str
     dialect: str
@@ -52,6 +53,7 @@ class Settings:
     effort: Mapping[str, str] = field(default_factory=dict)
     headers: Headers = ()
     header_secrets: tuple[str, ...] = ()
+    as_message: bool = False
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -168,7 +170,7 @@ class Kit:
     def exchange(self, probe_request: ProbeRequest) -> Pair:
         """Send one request, and return both sides."""
         settings = self.settings
-        body = json.dumps({"model": settings.model, **probe_request.body}, ensure_ascii=False).encode()
+        body = json.dumps({"model": settings.model, **self._body(probe_request)}, ensure_ascii=False).encode()
         key = settings.client_key if probe_request.key is None else probe_request.key
         headers = dict(settings.headers) | ({"Authorization": f"Bearer {key}"} if key else {})
         known = frozenset(found.decode() for found in CANARY.findall(body)) - {probe_request.canary}
@@ -190,6 +192,12 @@ class Kit:
             patience.note(leg)
         legs = self._upstream.finish(expected, probe_request.grace)
         return with_echoes(Pair(probe_request.canary, leg, legs), self.secrets)
+
+    def _body(self, probe_request: ProbeRequest) -> Mapping[str, Any]:
+        body = probe_request.body
+        if not self.settings.as_message or not isinstance(text := body.get("input"), str):
+            return body
+        return {**body, "input": [{"role": "user", "content": text}]}
 
     def take(self) -> tuple[Pair, ...]:
         """The pairs recorded since the last call, in the order in which they were sent."""

@@ -31,7 +31,7 @@ class NotStarted(Exception):
 def started(command: str, values: Mapping[str, str], endpoint: str, folder: Path, seconds: float) -> Iterator[None]:
     """Run a shell command, with ``{name}`` replaced by its value, until the endpoint accepts connections.
 
-    Its output is written to :data:`OUTPUT` in the folder. On exit its process group is ended, also when this process
+    Its output is appended to :data:`OUTPUT` in the folder. On exit its process group is ended, also when this process
     receives SIGTERM, which raises ``KeyboardInterrupt`` meanwhile, and when it is killed. Raises :class:`NotStarted` if
     the port is in use before, or if nothing listens on it after ``seconds``.
     """
@@ -40,7 +40,7 @@ def started(command: str, values: Mapping[str, str], endpoint: str, folder: Path
     for name, value in values.items():
         command = command.replace("{" + name + "}", value)
     log = folder / OUTPUT
-    with log.open("wb") as out, _interrupted_by_sigterm():
+    with log.open("ab") as out, _interrupted_by_sigterm():
         process = subprocess.Popen(
             command, shell=True, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )

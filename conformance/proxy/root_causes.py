@@ -8,6 +8,8 @@ another cause too.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -16,7 +18,7 @@ from conformance.proxy import checks_response
 from conformance.proxy.differences import LOST, LOST_CALLS, LOST_PARTS
 from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Record, Recording
-from conformance.proxy.rules import AREA, Finding
+from conformance.proxy.rules import AREA, Finding, without_form
 from conformance.proxy.symptoms import symptoms
 from conformance.proxy.texts import first_difference, lost_separator
 from conformance.results.records import CaseRecord
@@ -53,6 +55,13 @@ _FOLLOWS_IN_PROBE = {
     "proxy.request.calls": ("proxy.request.dialect",),
     "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
 }
+
+#: A turn of a role that arrives without its text, in a message.
+_WITHOUT_TEXT = re.compile(r"(\w+) turn \d+: the client sent \d+ characters, the upstream received none")
+
+_NO_CALLS = re.compile(
+    r"calls: the client sent \d+, the upstream received 0; results: the client sent \d+, the upstream "
+)
 
 #: Areas whose violations in a stream show that events are missing.
 _EVENTS = ("lifecycle", "sum", "event", "item", "proxy")
@@ -91,7 +100,8 @@ _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-ke
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = _with_streams(_with_gaps(_with_consequences(_grouped(cases, places))), places, recording)
+    made = _with_lost_turns(_with_consequences(_grouped(cases, places)))
+    made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}
     made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint})
@@ -114,7 +124,7 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
         made = _of_rule(made, root, rules)
     if any(places[one.id][1].group == LOST_CALLS for one in _roots(made) if one.id in places):
         made = _of_rule(made, "proxy.request.dialect", ("proxy.request.calls",))  # They became other messages.
-    return _of_rare_forms(_of_one_lock(_of_parts(made, places)), places)
+    return _of_rare_forms(_of_one_failure(_of_one_lock(_of_parts(made, places))), places)
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
@@ -129,6 +139,17 @@ def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
     alike = [one for one in refused if one.findings[0].got and one.findings[0].got == locked.findings[0].got]
     alike = [one for one in alike if cancelled or one.requirement != _LOCKED[2]]
     return _caused(cases, {one.id: locked.id for one in alike if one.id != locked.id}, locked)
+
+
+def _of_one_failure(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, that of a stream after one 503 that did not complete with that of a 503 that is no failure for the
+    client as root cause: the proxy did not retry it, and passes it on like others."""
+    honest = (one for one in _roots(cases) if one.requirement == "proxy.failure.honest")
+    root = next((one for one in honest if one.message.startswith("the upstream responded with 503")), None)
+    if root is None:
+        return cases
+    once = [one for one in _roots(cases) if one.id == "proxy.failure.survives@failure.once-503"]
+    return _caused(cases, {one.id: root.id for one in once if one.message.endswith("did not complete")}, root)
 
 
 def _of_fact(
@@ -187,27 +208,16 @@ def _of_parts(cases: list[CaseRecord], places: Places) -> list[CaseRecord]:
 def _of_rare_forms(cases: list[CaseRecord], places: Places) -> list[CaseRecord]:
     """The cases, those of rare forms with that of an ordinary form with the same difference as root cause."""
     known = {
-        _without_form(places[one.id]): one
+        without_form(*places[one.id]): one
         for one in reversed(_roots(cases))
         if one.requirement == "proxy.forms.same-response" and one.id in places
     }
     causes = {
         one.id: known[key]
         for one in _roots(cases)
-        if one.requirement == "proxy.forms.rare-same-response" and (key := _without_form(places[one.id])) in known
+        if one.requirement == "proxy.forms.rare-same-response" and (key := without_form(*places[one.id])) in known
     }
     return [replace(one, cause=causes[one.id].id) if one.id in causes else one for one in cases]
-
-
-def _without_form(place: tuple[Record, Finding]) -> str:
-    """The message of a finding without the name of the form and the canary."""
-    record, finding = place
-    name = record.probe.partition(".")[2]
-    canaries = [pair.canary for pair in record.pairs]
-    message = finding.message.replace(repr(name), "")
-    for canary in canaries:
-        message = message.replace(canary, "").replace(f"[{canary[0]}]{canary[1:]}", "")
-    return message
 
 
 def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
@@ -217,6 +227,34 @@ def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
     causes = {one.scenario: one.id for one in reversed(roots)}
     return [replace(one, cause=causes.get(one.scenario, roots[0].id)) if roots and _is_gap(one) else one
             for one in cases]  # fmt: skip
+
+
+def _with_lost_turns(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, those of turns that arrive without their text, or calls that do not arrive, with that of missing turns
+    of the roles as root cause: a turn that has calls too is not missing, and a conversation of calls has no others."""
+    orders = [one for one in _roots(cases) if one.requirement == "proxy.request.roles-and-order"]
+    for one in [one for one in _roots(cases) if one.requirement in ("proxy.request.texts", "proxy.request.calls")]:
+        roles = set[str]().union(*(_roles_without_content(each.message) for each in one.findings))
+        lost = (order for order in orders if "" not in roles and roles <= _lost_roles(order))
+        if root := next(lost, None):
+            cases = _caused(cases, {one.id: root.id}, root)
+    return cases
+
+
+def _roles_without_content(message: str) -> set[str]:
+    """The roles whose turns arrive without their text or calls, by a finding; an empty string for another finding."""
+    if _NO_CALLS.match(message):
+        return {"assistant", "tool"}
+    return {match[1] if (match := _WITHOUT_TEXT.match(message)) else ""}
+
+
+def _lost_roles(order: CaseRecord) -> set[str]:
+    """The roles of which a conversation has fewer turns than expected."""
+    actual, _, expected = order.message.partition(", expected ")
+    found = [
+        Counter(re.findall(r"\w+", each.removeprefix("the turns are in the order "))) for each in (expected, actual)
+    ]
+    return set(found[0] - found[1])
 
 
 def _is_gap(case: CaseRecord) -> bool:

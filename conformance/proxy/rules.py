@@ -121,6 +121,16 @@ def status_of(leg: Leg) -> str:
     return f"HTTP {leg.status}"
 
 
+def without_form(record: Record, finding: Finding) -> str:
+    """The message of a finding without the name of the form and the canary."""
+    name = record.probe.partition(".")[2]
+    canaries = [pair.canary for pair in record.pairs]
+    message = finding.message.replace(repr(name), "")
+    for canary in canaries:
+        message = message.replace(canary, "").replace(f"[{canary[0]}]{canary[1:]}", "")
+    return message
+
+
 def on_connection(view: View, legs: Sequence[Leg]) -> str:
     """What the proxy can have left unread on the connection of one of the requests, for messages; else empty."""
     words = [leg.notes["after"] for leg in legs if "after" in leg.notes]

@@ -21,7 +21,8 @@ from conformance.proxy.steps import are_refused, next_step
 from conformance.proxy.upstream import Upstream
 
 #: The probes that show whether the proxy is set up: a proxy may refuse one form of input.
-_FIRST = ("request.string", "request.string.stream", "request.easy-message")
+_STRINGS, _MESSAGE = ("request.string", "request.string.stream"), "request.easy-message"
+_FIRST = (*_STRINGS, _MESSAGE)
 
 
 def open_upstream(settings: Settings, port: int, clock: Clock) -> Upstream:
@@ -51,10 +52,12 @@ class Run:
 
     def record(self, chosen: Sequence[Probe]) -> Recording:
         """The recording of the probes, with the keys redacted, after :func:`conformance.proxy.setup.check_setup` with
-        the first ones."""
+        the first ones. To a proxy that serves no string as input the other probes send a message."""
         first = record(self.settings, self.upstream, self.clock, selected(self.settings.dialect, _FIRST))
         check_setup(first, self.upstream.other)
-        recording = record(self.settings, self.upstream, self.clock, chosen)
+        served = {one.probe for one in first.records if any(pair.client.ok for pair in one.pairs)}
+        settings = replace(self.settings, as_message=_MESSAGE in served and not served & set(_STRINGS))
+        recording = record(settings, self.upstream, self.clock, chosen)
         return records.redacted(recording, self.settings.redacted)
 
 
@@ -113,7 +116,8 @@ def _sent(settings: Settings, upstream: Upstream, clock: Clock, step: Sequence[P
     together = {"together": True} if len(step) > 1 or step[0].waits else {}
 
     def send(probe: Probe) -> None:
-        kit = Kit(settings, upstream, clock, 1 if probe.waits else len(step))
+        own = replace(settings, as_message=settings.as_message and probe.name not in _STRINGS)
+        kit = Kit(own, upstream, clock, 1 if probe.waits else len(step))
         probe.run(kit)
         made[probe.name] = Record(probe.name, {**probe.about, "kinds": list(probe.kinds), **together}, kit.take())
 

@@ -29,9 +29,12 @@ from conformance.proxy.setup import settings_of
 from conformance.pytest_plugin.side_items import SMOKE, BothSides, given
 from conformance.results.records import CaseRecord
 
+#: What the head of the output states of a proxy that was started again.
+_AGAIN = ", after which the proxy served nothing more and was started again"
 
-def _cases(found: Evaluated) -> BothSides:
-    return BothSides(found.cases, {one.id: report.text_of(one, found) for one in found.cases if one.has_problem})
+
+def _cases(found: Evaluated, note: str = "") -> BothSides:
+    return BothSides(found.cases, {one.id: report.text_of(one, found) for one in found.cases if one.has_problem}, note)
 
 
 def planned(dialect: str) -> list[CaseRecord]:
@@ -91,4 +94,5 @@ def served_to(config: pytest.Config, stack: contextlib.ExitStack) -> tuple[Serve
     probes_of_run = chosen(made.dialect, only) if whole else []
     port, start = config.getoption("upstream_port"), config.getoption("start")
     served = stack.enter_context(serving(made, port, start, target.revision, probes_of_run, only, target.wait))
-    return served, _cases(served.evaluated) if served.evaluated else None
+    note = _AGAIN if start and served.has_stopped else ""
+    return served, _cases(served.evaluated, note) if served.evaluated else None

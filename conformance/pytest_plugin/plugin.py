@@ -42,6 +42,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):
         config.option.numprocesses = None  # The plan is listed in one process.
         config.option.tx = []
+    if (getattr(config.option, "numprocesses", None) or 0) < 0:
+        raise pytest.UsageError(f"-n is {config.option.numprocesses}; it must be 0 or more")
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     try:
@@ -56,6 +58,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     except Misconfigured as error:
         stack.close()
         print(f"conformance: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        stack.close()
+        print(f"conformance: {error.filename}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # While both sides of a proxy are recorded.
         stack.close()

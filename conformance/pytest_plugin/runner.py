@@ -79,7 +79,9 @@ class Runner:
         if self.worker:
             return []
         lines = terminal.header(self.session.context.target, self.session.folder, self.config.option.verbose > 0)
-        return [*lines, f"both sides of the proxy: {len(self.sides.cases):,} cases"] if self.sides else lines
+        if self.sides:
+            lines.append(f"both sides of the proxy: {len(self.sides.cases):,} cases{self.sides.note}")
+        return lines
 
     def pytest_sessionstart(self) -> None:
         """Show the progress in one line, unless ``-v`` or ``-q`` selects pytest's own output: a line or a letter a

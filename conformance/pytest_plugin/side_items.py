@@ -25,11 +25,12 @@ _NODE = "conformance/proxy::both_sides"
 
 
 class BothSides:
-    """The cases, and the failure texts of those with findings, by id."""
+    """The cases, the failure texts of those with findings, by id, and a note for the head of the output."""
 
-    def __init__(self, cases: Sequence[CaseRecord], texts: dict[str, str]) -> None:
+    def __init__(self, cases: Sequence[CaseRecord], texts: dict[str, str], note: str = "") -> None:
         self.cases = cases
         self.texts = texts
+        self.note = note
 
     def to_text(self) -> str:
         """The form for a worker, as ASCII."""

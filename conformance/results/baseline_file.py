@@ -48,7 +48,7 @@ def parse(text: str, file: str, needs_reason: bool = True) -> list[Entry]:
     """The entries of a file's text; ``file`` is its name in messages. Raises :class:`Misconfigured`."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Misconfigured(f"baseline {file} is not TOML: {error}") from None
     table = document.pop(_TABLE, {})
     if document or not isinstance(table, dict):

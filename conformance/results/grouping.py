@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from conformance.contract.consequences import Consequence, follows
+from conformance.contract.consequences import Consequence, follows, independent
 from conformance.contract.rules import CLIENT, catalogue, requirement
 from conformance.judge.normalise import without_numbers
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING
@@ -150,6 +150,8 @@ def _of_each_finding(one: CaseRecord, scenarios_of: _FindingScenarios, left: Seq
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
     """Whether the findings meet the condition of a row: a word, or the same messages, value or member in the cause."""
+    if independent(one.requirement, cause.requirement, [each.got for each in one.findings]):
+        return False
     if row.alike and not _outcomes(one) <= _outcomes(cause):
         return False
     if not all(row.word in each.message for each in one.findings):

@@ -96,6 +96,7 @@ _KINDS = (
     re.compile(r"with (the form '[\w-]+')"),
     re.compile(r"the upstream's response is (\w+).*?, the client's is (\w+)"),
     re.compile(r"(the client received HTTP .* for a documented request, .*)"),
+    re.compile(r"(the upstream request is not valid: .*)"),
 )
 
 #: Other defects under one rule that are shown.
@@ -128,14 +129,15 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
         return f"; also {', '.join(more)}" if more else ""
     if first.area == "proxy":
         return _other_kinds(first, others)
-    if not (shown := _status(first)):
-        return ""
+    shown = _status(first) or ("", "")
     of_many = _OF_MANY.match(first.message)
     for one in others:
         other = _status(one)
-        if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown and not of_many)):
+        if other and ((shown[0] and other[0] != shown[0]) or (other[0] >= "500" and other != shown and not of_many)):
             words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
             return f"; also HTTP {other[0]}{words} ({in_scenario(one.findings[0].scenario or one.scenario)})"
+    if not shown[0]:
+        return ""
     special = dict.fromkeys(filter(None, (_special(one.requirement, one.scenario) for one in (first, *others))))
     return f"; also {', '.join(list(special)[1:])}" if len(special) > 1 else ""
 

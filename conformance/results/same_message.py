@@ -30,6 +30,9 @@ _DOCUMENTED = "documented: "
 
 _REFUSED_4XX = re.compile(r"received HTTP 4")
 
+#: A refusal with another status than expected: it is no number of a message, as the statuses of keys and bodies differ.
+_OTHER_STATUS = re.compile(r"refused with HTTP \d{3}$")
+
 #: Kinds of text in a stream: a server that handles one of them wrongly usually handles each like that.
 _KIND_OF_TEXT = re.compile(r"\b(?:output_text|reasoning_text|function_call_arguments|custom_tool_call_input)\b")
 
@@ -104,6 +107,8 @@ def _fact(finding: FindingRecord, area: str, always: bool, few: bool) -> str:
     """The message without its location; of a server that breaks ``always``, only that it does, and with which
     words where they are ``few``. That it breaks on a documented request is another defect than on invalid ones."""
     message, valid = finding.message, _DOCUMENTED if finding.want == 200 else ""
+    if _OTHER_STATUS.match(message):
+        return message
     if (server_error := _SERVER_ERROR.match(message)) and (always or area == "auth"):
         words = without_location(message[server_error.end() :]) if few else ""
         return "the lock broke" if area == "auth" else f"{valid}broke with {server_error[1]}{words}"

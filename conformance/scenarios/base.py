@@ -36,6 +36,13 @@ AUTH = "authentication"
 #: Statuses by which servers refuse a credential.
 _DENIED = (401, 403)
 
+#: A refused credential in the body of a 2xx: its words, and the status of a Response that was served nevertheless.
+_CREDENTIAL = re.compile(rb"\b401\b|\bunauthorized\b|\bapi.?key\b", re.IGNORECASE)
+_SERVED = re.compile(rb'"status"\s*:\s*"(?:completed|incomplete)"')
+
+#: The bytes of a body in which a server's words are sought.
+_WORDS = 2000
+
 #: Words of a message that name a part.
 _NAMED = {
     EFFORT: re.compile(r"reasoning|effort", re.IGNORECASE),
@@ -64,7 +71,7 @@ def profile_form(lacks: frozenset[str], contract: Contract) -> Form:
 
 def form_of(exchange: Exchange, first: Form, contract: Contract) -> Form:
     """The form of a served base request, ``first`` where it was not served: then no form is known to be better."""
-    return form_sent(exchange, first, contract) if exchange.ok else first
+    return form_sent(exchange, first, contract) if exchange.ok and not _is_denied(exchange) else first
 
 
 def stream_served(bases: Sequence[Exchange]) -> bool | None:
@@ -96,8 +103,8 @@ def next_form(
     if not refuses(last) or last.status in (404, 405):
         return None
     other = next((one.name for one in contract.authentication if one.name != forms[-1].auth), None)
-    allowed = [form.auth for form, one in zip(forms, samples, strict=True) if one.status not in _DENIED]
-    if last.status in _DENIED:
+    allowed = [form.auth for form, one in zip(forms, samples, strict=True) if not _is_denied(one)]
+    if _is_denied(last):
         tried = {form.auth for form in forms}
         return replace(forms[-1], auth=other) if other and other not in tried else None
     named = _named(last)
@@ -116,8 +123,18 @@ def _omissions(named: str, first: frozenset[str], most: int) -> Iterator[frozens
             yield first | frozenset(parts)
 
 
+def _is_denied(exchange: Exchange) -> bool:
+    """Whether the credential is refused; by a proxy also in a stream with HTTP 200, in the words of its upstream."""
+    body = exchange.body
+    return exchange.status in _DENIED or bool(
+        exchange.ok and _CREDENTIAL.search(body[:_WORDS]) and not _SERVED.search(body)
+    )
+
+
 def refuses(exchange: Exchange) -> bool:
     """Whether a request is refused for good: a 4xx except 429, 501, or 500 or a reset every time it was sent."""
+    if _is_denied(exchange):
+        return True
     if exchange.status is None:
         return exchange.ended == "reset" and bool(exchange.attempts)
     every_time = bool(exchange.attempts) and all(one.status == exchange.status for one in exchange.attempts)
@@ -129,9 +146,9 @@ def _named(exchange: Exchange) -> str:
     try:
         error = mapping(Received(exchange, BASE).envelope).get("error")
     except CannotEvaluate:
-        return exchange.body[:2000].decode("utf-8", "replace")
+        return exchange.body[:_WORDS].decode("utf-8", "replace")
     words = " ".join(text(mapping(error).get(name)) for name in ("message", "param", "code")) or text(error)
-    return words or exchange.body[:2000].decode("utf-8", "replace")
+    return words or exchange.body[:_WORDS].decode("utf-8", "replace")
 
 
 def evaluated(samples: Sequence[Exchange]) -> Sequence[Exchange]:

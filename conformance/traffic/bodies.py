@@ -25,7 +25,7 @@ _NOT_HERE: tuple[Unavailable, ...] = ("framing", "headers", "clock")
 
 #: The first line of an event stream, and of one of the Responses API.
 _STREAM = re.compile(r"\ufeff?\s*(?::|(?:data|event|id|retry):)")
-_OURS = re.compile(r"(?m)^(?:event: ?response\.|data: ?\{.*\"type\": ?\"(?:response\.|error\"))")
+_OURS = re.compile(r"(?:\A\ufeff?|[\r\n])(?:event: ?response\.|data: ?\{.*\"type\": ?\"(?:response\.|error\"))")
 
 #: The beginning of a Response object: ``object`` is before its first array or object.
 _RESPONSE = re.compile(r'\ufeff?\s*\{[^{}\[\]]{0,500}?"object"\s*:\s*"response"')

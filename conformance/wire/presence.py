@@ -10,7 +10,9 @@ limit for the first byte is short), the endpoint is gone.
 One request may also block a server for a while, so that no other is served. A request that ended without a response
 while others were under way, none of which received one meanwhile, is sent again alone when the control request is
 served: then it keeps no time-out that another request caused, and the one that caused it times out again. The same
-applies to a busy status (429, 5xx): a server may send it only for several requests at a time.
+applies to a busy status (429, 5xx): a server may send it only for several requests at a time. Where the control
+request, too, receives a 502, 503 or 504, as from a gateway whose server restarts, it is sent until it is served, for 30
+seconds of a run at most, and then the request once more.
 
 All processes of a run share this: which requests are under way, when the last response was received, who sends the
 control request, and that the endpoint is gone.
@@ -52,6 +54,9 @@ _CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
 #: the first byte.
 _BLOCKED, _BLOCKED_LIMITS = 30.0, 5
 
+#: Statuses of a gateway whose server is away.
+_AWAY = (502, 503, 504)
+
 #: Seconds for which a response shows that the endpoint is there.
 _RECENT = 2.0
 
@@ -81,6 +86,7 @@ class Presence:
         self._served: tuple[OutgoingRequest, float] | None = None
         self._first_lost = ""
         self._silent = 0
+        self._patience = _BLOCKED
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange; a withheld one if the endpoint is down."""
@@ -96,7 +102,7 @@ class Presence:
             self._silent = 0
             self._answered.now()
             self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
-            return self._alone(outgoing, exchange) if busy else exchange
+            return self._alone(outgoing, exchange) if busy else self._after_outage(outgoing, exchange)
         if unconnected(exchange):
             with locked(self._lock):
                 if not self._is_back(exchange):
@@ -137,6 +143,7 @@ class Presence:
             if before.status is None and (why := self._gone()):
                 return self._unless_first(outgoing, before, why)
             again = self._sender.send(outgoing)
+            again = self._after_outage(outgoing, again)
             if again.ended == "time-out" and again.status is None:
                 with locked(self._lock):  # It blocks the server: those that wait for their turn are to find it back.
                     self._control(again)
@@ -147,6 +154,31 @@ class Presence:
             self._answered.now()
         beside = replace(attempt_of(before, 0.0), detail=BESIDE_OTHERS)
         return replace(again, attempts=(*before.attempts, beside, *again.attempts))
+
+    def _after_outage(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
+        """The exchange as it is, or what the request receives after an outage of the server behind a gateway."""
+        if before.status not in _AWAY or not self._outage_ends():
+            return before
+        again = self._sender.send(outgoing)
+        attempts = (*before.attempts, attempt_of(before, 0.0), *again.attempts)
+        return before if again.withheld else replace(again, attempts=attempts)
+
+    def _outage_ends(self) -> bool:
+        """Whether the control request receives a status of a gateway, and then is served."""
+        until, was_away = time.monotonic() + self._patience, False
+        sender = self._control_sender(self._target.first_byte_timeout) if self._served else None
+        while sender and self._served and time.monotonic() < until:
+            control = sender.send(self._served[0])
+            received = {control.status, *(one.status for one in control.attempts)}
+            was_away = was_away or not received.isdisjoint(_AWAY)
+            if control.status not in _AWAY:
+                break
+            if self._stopping.wait(_LOOK):
+                raise Stopped
+        if sender:
+            sender.close()
+        self._patience = max(0.0, until - time.monotonic() - _LOOK)  # A limit of the control requests too.
+        return bool(was_away and self._served and control.ok)
 
     def stop(self) -> None:
         """Send no further request."""

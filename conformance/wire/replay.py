@@ -153,7 +153,7 @@ def _first(
 def _second(
     folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
 ) -> Recording:
-    """Format 2: the profile is in ``run.json``, the cases in ``cases.json``, written before the first request."""
+    """Format 2: the profile is in ``run.json``, the cases in ``cases.json``, written after the first requests."""
     profile, (complete, cases) = document["profile"], folder.selected()
     return Recording(
         folder.path,

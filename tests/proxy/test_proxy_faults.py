@@ -32,7 +32,7 @@ PROBES = {
     "request.tools": "request.tools request.many-tools",
     "request.strict": "request.many-tools",
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
-    "request.effort-low request.json-object request.json-object.stream",
+    "request.effort-* request.json-object request.json-object.stream",
     "request.nothing-added": "request.string request.hard-text request.results-last",
     "credentials.client-key-kept": "request.string key.without-scheme",
     "credentials.upstream-key-sent": "request.string",

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import time
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -196,13 +197,13 @@ def test_an_invalid_profile_is_one_line(text: str, message: str, tmp_path: Path)
 
 
 def test_a_profile_states_what_the_proxy_changes() -> None:
-    probes = ["request.string", "request.highest-values"]
+    probes = ["request.string", "request.highest-values", "request.effort-*"]
     passing, adding = FAULTS["passes-key"], FAULTS["adds-system-text"]
     assert problems(evaluate(recorded("chat", passing, probes, passes_key=True))) == {}
     assert problems(evaluate(recorded("chat", adding, probes, system_text="You are a cat."))) == {}
     other = replace(FAULTS["another-model"])
     assert problems(evaluate(recorded("chat", other, probes, upstream_model="small"))) == {}
-    effort = {"high": "medium", "none": "medium"}
+    effort = {"high": "medium", "none": "medium", "low": "medium"}
     assert problems(evaluate(recorded("chat", FAULTS["one-effort"], probes, effort=effort))) == {}
 
 
@@ -404,6 +405,32 @@ def test_the_form_of_an_input_that_does_not_arrive_is_named(given: Any, form: st
     assert conversation.form_of_input({"input": given}) == form
 
 
+def test_the_response_to_another_request_is_named() -> None:
+    """Of a cache that takes similar requests for equal ones."""
+    first, second = recorded("chat", only=["request.string", "request.parts"]).records
+    pair = replace(second.pairs[0], client=replace(second.pairs[0].client, chunks=first.pairs[0].client.chunks),
+                   upstream=())  # fmt: skip
+    found = problems(
+        evaluate(replace(recorded("chat", only=["request.parts"]), records=(replace(second, pairs=(pair,)),)))
+    )
+    earlier, own = first.pairs[0].canary, second.pairs[0].canary
+    assert found["request.reaches-upstream"] == (
+        f"@request.parts: the client received the response to an earlier request with {earlier}, not to its own with "
+        f"{own}, of which the upstream received nothing"
+    )
+
+
+def test_a_text_in_a_part_of_another_type_is_named() -> None:
+    recording = recorded("chat", only=["response.text.stream"])
+    (record,) = recording.records
+    leg = record.pairs[0].client
+    chunks = tuple(replace(one, data=one.data.replace(b'"type":"output_text"', b'"type":"text"')) for one in leg.chunks)
+    pair = replace(record.pairs[0], client=replace(leg, chunks=chunks))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(pair,)),))))
+    says = "the text of the final Response is in a part of type 'text', expected 'output_text'"
+    assert found["response.text"] == f"@response.text.stream: {says}"
+
+
 def test_the_upstream_closes_the_connections_that_a_proxy_keeps() -> None:
     """Else it sends the first requests of the run to the upstream of the recording, not to the built-in endpoint."""
     settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
@@ -428,6 +455,59 @@ def test_a_proxy_that_passes_keys_through_has_an_upstream_with_the_key_of_the_cl
                 statuses[key] = connection.getresponse().status
                 connection.close()
     assert statuses == {CLIENT_KEY: 200, UPSTREAM_KEY: 401}
+
+
+@pytest.mark.parametrize(("start", "starts"), [("my-proxy", 2), (None, 1)])
+def test_a_proxy_that_serves_nothing_more_is_started_again(
+    start: str | None, starts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a cooldown after the failures of the upstream leaves no rule of the endpoint evaluated."""
+    recording = recorded("responses", FAULTS["stops-after-failure"], ["failure.503", "failure.after"])
+    made: list[str | None] = []
+
+    @contextmanager
+    def proxy(_: run.Run, command: str | None, *__: Any) -> Iterator[None]:
+        made.append(command)
+        yield
+
+    monkeypatch.setattr(run.Run, "proxy", proxy)
+    monkeypatch.setattr(run.Run, "record", lambda *_: recording)
+    settings = Settings("http://127.0.0.1:1/v1", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+    with serving(settings, 0, start, "2026-06-24", run.selected("responses", ["failure.503"]), [], 5.0):
+        assert made == [start] * starts
+
+
+def test_the_endpoint_behind_a_proxy_that_replaces_the_model_serves_it(tmp_path: Path) -> None:
+    found = evaluate(recorded("chat", FAULTS["another-model"], ["request.string", "request.parts"]))
+    assert Served(tmp_path, evaluated=found).model == "small"
+
+
+def test_a_proxy_that_serves_no_string_is_asked_with_messages() -> None:
+    settings = Settings("", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+    with run.opened(settings, 0) as opened:
+        arguments = (opened.upstream.url, "responses", CLIENT_KEY, UPSTREAM_KEY, FAULTS["refuses-strings"])
+        with ReferenceProxy(*arguments) as proxy:
+            probes = run.selected("responses", ["request.string", "request.white-space", "response.text"])
+            found = problems(evaluate(opened.at(proxy.url).record(probes)))
+    assert [name for name in found if not name.startswith("?")] == ["request.served"]
+    assert found["request.served"].startswith("@request.string:")
+
+
+def test_the_endpoint_behind_a_proxy_that_sends_the_key_of_the_client_accepts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording = recorded("responses", FAULTS["passes-key"], ["request.string"])
+    monkeypatch.setattr(run.Run, "record", lambda *_: recording)
+    with ReferenceProxy("http://127.0.0.1:1/v1", "responses", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        settings = Settings(proxy.url, "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+        chosen = run.selected("responses", ["request.string"])
+        with serving(settings, port := free_port(), None, "2026-06-24", chosen, [], 5.0) as served:
+            assert (served.passes_key, served.model) == (True, "")
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            body = json.dumps({"model": "m", "input": "Say hello.", "reasoning": {"effort": "none"}})
+            connection.request("POST", "/v1/responses", body, {"api-key": CLIENT_KEY})
+            assert connection.getresponse().status == 200
+            connection.close()
 
 
 def test_the_built_in_endpoint_behind_a_proxy_has_the_revision_of_the_target(

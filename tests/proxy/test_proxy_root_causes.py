@@ -201,3 +201,49 @@ def test_strict_of_a_tool(sent: bool | None, received: bool | None, rules: list[
         return conversation.of_responses({"input": "x", "tools": tools})
 
     assert [one.rule for one in of_requests(body(sent), body(received), True)] == rules
+
+
+@pytest.mark.parametrize(
+    ("rule", "message", "actual", "follows"),
+    [
+        ("texts", "assistant turn 2: the client sent 9 characters, the upstream received none", "user, user", True),
+        ("texts", "user turn 1: the client sent 9 characters, the upstream received none", "user, user", False),
+        ("texts", "assistant turn 2: the client sent 9 characters, the upstream received none", "tool, user", False),
+        ("calls", "calls: the client sent 1, the upstream received 0; results: the client sent 1, the upstream "
+         "received 0", "user", True),
+        ("calls", "calls: the client sent 1, the upstream received 0; results: the client sent 1, the upstream "
+         "received 0", "assistant, tool, user", False),
+    ],
+)  # fmt: skip
+def test_turns_without_their_content_follow_from_missing_ones(
+    rule: str, message: str, actual: str, follows: bool
+) -> None:
+    """A proxy that drops the messages of a role keeps the turn where it has calls."""
+    recording = recorded("responses", CLEAN, ["request.string"])
+    expected = "user, assistant, tool, assistant" if rule == "calls" else "user, assistant, user"
+    expected = expected if actual != "tool, user" else actual
+    messages = {
+        "proxy.request.roles-and-order@request.history": f"the turns are in the order {actual}, expected {expected}",
+        f"proxy.request.{rule}@request.x": message,
+    }
+    cases = [
+        CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(says),))
+        for name, says in messages.items()
+    ]
+    assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
+
+
+@pytest.mark.parametrize(("status", "follows"), [(503, True), (401, False)])
+def test_a_failure_that_a_proxy_does_not_report_is_one_cause_with_the_same_one_alone(
+    status: int, follows: bool
+) -> None:
+    recording = recorded("responses", CLEAN, ["request.string"])
+    messages = {
+        "proxy.failure.survives@failure.once-503": "the stream after failures of the upstream did not complete",
+        f"proxy.failure.honest@failure.{status}.stream": f"the upstream responded with {status}, and the stream ended",
+    }
+    cases = [
+        CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(says),))
+        for name, says in messages.items()
+    ]
+    assert bool(with_root_causes(cases, {}, recording)[0].cause) is follows

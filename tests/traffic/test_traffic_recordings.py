@@ -105,6 +105,12 @@ FORMS: dict[str, tuple[str | bytes, set[str]]] = {
 }  # fmt: skip
 
 
+def test_a_stream_after_a_mark_and_with_carriage_returns_is_read(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n\xef\xbb\xbf"
+    (one,) = read_capture(written(tmp_path / "a.txt", head + STREAM.body.replace(b"\n", b"\r"))).captured
+    assert one.received.events[-1].terminal
+
+
 def written(path: Path, content: str | bytes) -> Path:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path

@@ -33,6 +33,13 @@ def grow(value: Any) -> Any:
     return value
 
 
+def no_input_counted(ctx: Context, one: Dict) -> Dict:
+    """Counts no input tokens for a request whose texts are all empty."""
+    if one.get("usage") and not any(ctx.body.get(name) for name in ("input", "instructions", "tools")):
+        one["usage"].update(input_tokens=0, total_tokens=one["usage"]["output_tokens"])
+    return one
+
+
 def grown_events(_: Context, stream: list[Dict]) -> list[Dict]:
     """Adds members to an event, except to its response, which has a hook of its own."""
     return [
@@ -260,6 +267,8 @@ VARIANTS = [
     variant("members.cached-details-empty", "The documentation's own example has {} (doc 2026-06-24).",
           response=final(lambda one: one["usage"].update(input_tokens_details={}))),
     variant("members.cached-tokens", "cached_tokens may be present (doc 2026-10).", plan=cached),
+    variant("members.no-tokens-of-no-input", "An empty input has no tokens, unless a template adds some.",
+          response=no_input_counted),
     variant("members.more-counts", EXTRA, response=final(more_counts)),
     variant("members.ids-without-prefix", "The documentation defines no prefixes.", draft=uuid_ids,
           response=response(lambda one: one.update(id=one["id"].removeprefix("resp_")))),
