@@ -17,7 +17,6 @@ from conformance.proxy.connections import (
     CANCELLED,
     TRAILERS,
     failed_after,
-    is_after_stream,
     leaves_streams,
 )
 from conformance.proxy.outcomes import Call, frames, has_failed, outcome, streams
@@ -112,10 +111,13 @@ def _unread(records: Sequence[Record]) -> list[str]:
 
 
 def _leaves(records: Sequence[Record]) -> list[str]:
+    """The probes that a proxy can have failed that leaves the end of streams unread, also before the upstream."""
     if not leaves_streams(records):
         return []
-    after = [one.probe for one in records if any(is_after_stream(leg) for pair in one.pairs for leg in pair.upstream)]
-    return after + _unread(records)
+    pairs = [(one.probe, pair) for one in records for pair in one.pairs]
+    failed = [probe for probe, pair in pairs if not pair.upstream and (pair.client.status or 0) >= 500]
+    after = [probe for probe, pair in pairs if any(leg.notes.get("after") for leg in pair.upstream)]
+    return [*after, *failed, *_unread(records)]
 
 
 def _choiceless(complete: Sequence[Record]) -> list[str]:
@@ -126,7 +128,7 @@ def _choiceless(complete: Sequence[Record]) -> list[str]:
 
 
 def _is_choiceless(leg: Leg) -> bool:
-    return leg.ended == "clean" and leg.requests_stream and b'"choices":[]' in leg.reply
+    return leg.requests_stream and b'"choices":[]' in leg.reply
 
 
 def _parsed(records: Sequence[Record], dialect: str) -> list[str]:
