@@ -29,6 +29,10 @@ def upstream_key(view: View) -> Findings:
         yield Finding(f"{message}, expected {which[want]}", want, got, 0, 0)
 
 
+#: What the client sent, by probe.
+_SENT = {"wrong": "with a wrong key", "missing": "without a key", "without-scheme": "with its key alone in a header"}
+
+
 def _echoed(view: View, name: str, words: str) -> Findings:
     seen = False
     for at, pair in enumerate(view.record.pairs):
@@ -58,8 +62,9 @@ def refused_as_client_error(view: View) -> Findings:
     if leg.ok:
         raise DoesNotApply("the client received a response without a request to the upstream")
     if leg.status is None or leg.status >= 500:
-        sent = "without a key" if view.record.probe.endswith("missing") else "with a wrong key"
-        yield Finding(f"the client sent a request {sent}, and received {status_of(leg)}", "401", leg.status)
+        how = view.record.probe.removeprefix("key.")
+        says = f"the client sent a request {_SENT.get(how, how)}, and received {status_of(leg)}"
+        yield Finding(says, "401", leg.status)
 
 
 @rule("credentials.refused-without-upstream", "key")

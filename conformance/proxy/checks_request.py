@@ -43,7 +43,7 @@ def served(view: View) -> Findings:
             continue
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
-        where += on_connection(good)
+        where += on_connection(good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
@@ -184,6 +184,20 @@ def model(view: View) -> Findings:
     got, want = _compared(view)[1].model, view.settings["upstream_model"]
     if got != want:
         yield Finding(f"the upstream received the model {got!r}, expected {want!r}", want, got, 0, 0)
+
+
+@rule("request.model", "failure", "once")
+def model_again(view: View) -> Findings:
+    """The model is the same if the request is sent again."""
+    want = view.settings["upstream_model"]
+    for at, leg in enumerate(view.pair.upstream[1:], 1):
+        got = mapping(leg.json).get("model")
+        if got != want and leg.notes.get("matched"):
+            says = f"the upstream received the model {got!r} when the request was sent again, expected {want!r}"
+            yield Finding(says, want, got, 0, at)
+            return
+    if len(view.pair.upstream) < 2:
+        raise DoesNotApply("the request was sent once")
 
 
 def _compared(view: View) -> tuple[conversation.Conversation, conversation.Conversation]:

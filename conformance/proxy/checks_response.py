@@ -10,7 +10,7 @@ from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import objects
 from conformance.proxy.checks_request import on_connection
 from conformance.proxy.differences import EQUAL_IDS, Difference, of_calls
-from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
+from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, lacks_item, outcome, received, streams
 from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
@@ -96,6 +96,9 @@ def reasoning(view: View) -> Findings:
     """The reasoning is that of the upstream, and precedes what it led to."""
     found = list(_texts(view, "reasoning_text", "reasoning"))
     yield from found
+    if not found and lacks_item(view.client, "reasoning"):
+        found = [Finding("the final Response contains the reasoning, and the stream before it does not", group=_DELTAS)]
+        yield from found
     kinds = [item.get("type") for item in received(view.client).output]
     if not found and "reasoning" in kinds and kinds[0] != "reasoning":
         want = "the reasoning item first"
@@ -277,7 +280,11 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             text = _ends_differ(sent, taken) if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
             yield Finding(start + text, want, got)
             return
-    if not _fails(view, "response.calls"):
+    parts = deltas(view.client, "output_text")
+    if streams(view.client) and parts != sent.text and not _fails(view, "response.text"):
+        yield Finding(start + text_differs("deltas of the text", sent.text, parts, SENT, TAKEN), sent.text, parts)
+        return
+    if not _fails(view, "response.calls", "parallel-calls" if len(sent.calls) > 1 else "text-and-call"):
         for one in of_calls(sent.calls, taken.calls):
             if one.group == EQUAL_IDS and "response.calls" in view.failing:
                 continue  # It is so with the ordinary form of several calls.
@@ -292,8 +299,8 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             yield Finding(start + text, counted, taken.usage)
 
 
-def _fails(view: View, name: str) -> bool:
+def _fails(view: View, name: str, content: str = "text-and-call") -> bool:
     """Whether the rule is violated with the ordinary form of the same content."""
     end = ".stream" if view.client.requests_stream else ""
-    plain = {f"response.reasoning{end}", f"response.text-and-call{end}"}
+    plain = {f"response.reasoning{end}", f"response.{content}{end}"}
     return bool(plain & set(view.failing.get(name, ())))

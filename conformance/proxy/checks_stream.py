@@ -7,7 +7,7 @@ from dataclasses import replace
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, abandoned, both
 from conformance.proxy.differences import of_calls
-from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, outcome, streams
+from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, lacks_item, outcome, streams
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
@@ -141,6 +141,8 @@ def streaming_reasoning(view: View) -> Findings:
     """Each delta of the reasoning is received before the next is sent."""
     if view.record.about.get("held") == "reasoning" and not outcome(view.served(), "responses").reasoning:
         raise CannotEvaluate("the client received no reasoning")
+    if view.record.about.get("held") == "reasoning" and lacks_item(view.client, "reasoning"):
+        raise CannotEvaluate("the stream contains no reasoning")  # response.reasoning reports it.
     yield from _held(view, "reasoning")
 
 
@@ -228,7 +230,7 @@ def closed_in_silence(view: View) -> Findings:
         yield Finding(message, "the connection closed", "open", 0, 0)
 
 
-@rule("cancel.next-served", "cancel", "cancel-many")
+@rule("cancel.next-served", "cancel", "cancel-many", "after-cancel")
 def next_served(view: View) -> Findings:
     """The request after cancelled ones is served."""
     cancelled = [pair for pair in view.record.pairs if pair.client.requests_stream]
@@ -237,7 +239,7 @@ def next_served(view: View) -> Findings:
         raise CannotEvaluate("the proxy went on reading cancelled streams, and no request was sent after them")
     leg, at = after[-1].client, view.record.pairs.index(after[-1])
     closed = sum(pair.client.ended == "closed" for pair in cancelled)
-    words = "the cancelled one" if closed < 2 else f"{closed} cancelled ones"
+    words = "the cancelled one" if closed == 1 else f"{closed or 'the'} cancelled ones"
     if not leg.ok:
         yield Finding(f"the request after {words} received {status_of(leg)}", 200, leg.status, at)
         return

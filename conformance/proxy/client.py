@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import select
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -44,7 +45,8 @@ MAX_BODY = 64_000_000
 class Call:
     """A request to send. ``close_when`` receives the body read so far: true closes the connection; so does
     ``close_at``, a moment after it is set. ``limit`` is the longest time in seconds for the complete response, except
-    for what a large body takes; ``hangs`` reports that it does not go on, which ends it too."""
+    for what a large body takes; ``hangs`` reports that it does not go on, which ends it too.
+    ``chunked``: the body is sent in chunks, without its length."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -52,11 +54,49 @@ class Call:
     close_when: Callable[[bytes], bool] | None = None
     close_at: threading.Event | None = None
     hangs: Callable[[], bool] | None = None
+    chunked: bool = False
     received: bytearray = field(default_factory=bytearray)
 
 
-def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
-    """Send a request to ``POST {base}/responses``; ``clock`` returns the milliseconds of the run.
+class Connection:
+    """A connection on which requests are sent one after another, as HTTP clients do; a context manager. A new one
+    takes its place if the proxy closes it within so many seconds after a response, also without an announcement."""
+
+    def __init__(self, closing: float) -> None:
+        self._closing = closing
+        self._open: http.client.HTTPConnection | None = None
+
+    def take(self) -> http.client.HTTPConnection | None:
+        """The connection of the request before; None if there is none, or if it is closed."""
+        taken, self._open = self._open, None
+        if taken is None or not select.select([taken.sock], [], [], self._closing)[0]:
+            return taken
+        with contextlib.suppress(OSError):
+            if taken.sock.recv(1, socket.MSG_PEEK):
+                return taken  # What it sent after its response is read as the next one.
+        taken.close()
+        return None
+
+    def keep(self, connection: http.client.HTTPConnection) -> None:
+        """Keep the connection for the next request."""
+        self._open = connection
+
+    def has(self, connection: http.client.HTTPConnection) -> bool:
+        """Whether this connection is kept."""
+        return self._open is connection
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open:
+            self._open.close()
+
+
+def send(base: str, call: Call, clock: Callable[[], float], kept: Connection | None = None) -> Leg:
+    """Send a request to ``POST {base}/responses``, on the connection ``kept`` if it is open; ``clock`` returns the
+    milliseconds of the run. The note ``reused`` of the leg is true if another request was sent on its connection
+    before.
 
     ``call.received`` grows while the body is read, so that other threads can follow it. Never raises for anything that
     a server can do.
@@ -64,7 +104,8 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     parts = urlsplit(base)
     target = parts.path.rstrip("/") + DEFAULT.path
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
+    reused = kept.take() if kept else None
+    connection = reused or kind(parts.hostname or "", parts.port, timeout=_CONNECT)
     connection.response_class = FinalResponse
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **call.headers}
     reader = _Reader(call, clock)
@@ -73,18 +114,22 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     closer = _Closer(call)
     reply_headers: Headers = ()
     try:
-        connection.connect()
+        if not reused:
+            connection.connect()
         held = connection.sock
         assert held is not None
         held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         until = time.monotonic() + call.limit
         held.settimeout(call.limit)
-        connection.request("POST", target, call.body, headers)
+        connection.request("POST", target, _chunks(call.body) if call.chunked else call.body, headers)
         closer.watch(held)
         response = connection.getresponse()
         status = response.status
         reply_headers = tuple(response.getheaders())
         ended = reader.read(response, held, until)
+        if kept and ended == "clean" and not response.will_close:
+            response.close()
+            kept.keep(connection)
     except TimeoutError:
         ended, detail = "time-out", f"not complete within {call.limit:g} s"
     except http.client.IncompleteRead as error:
@@ -99,14 +144,22 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
         ended, detail = "invalid", f"{type(error).__name__}: {error}"
     finally:
         closer.done.set()
-        with contextlib.suppress(OSError):
-            connection.close()
+        if not kept or not kept.has(connection):
+            with contextlib.suppress(OSError):
+                connection.close()
     if closer.ended:
         ended, detail = closer.ended
     sent = tuple(headers.items())
     return Leg(
-        began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail
-    )
+        began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail,
+        {"reused": True} if reused else {},
+    )  # fmt: skip
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    """The body in two chunks."""
+    half = len(body) // 2
+    yield from (body[:half], body[half:])
 
 
 def _incomplete(error: http.client.IncompleteRead) -> tuple[str, str]:

@@ -232,7 +232,8 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
         want, got, extra = _consumed(texts, others) if len(texts) > 1 else ("".join(texts), "".join(others), "")
         if want != got or extra:
             says = text_differs(f"{where}, result of the call {name}", want, got or extra)
-            yield Difference("request.calls", says, want, got or extra)
+            first_alone = len(texts) > 1 and "".join(others) == texts[0]
+            yield Difference("request.calls", says, want, got or extra, LOST * first_alone)
 
 
 def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:

@@ -22,6 +22,10 @@ from conformance.traffic.evaluation import evaluate_captures
 #: The kinds of probes with an ordinary response of the upstream.
 _KINDS = ("response", "streaming", "silence")
 
+#: The kind of a probe with a form of event lines, and the area of the rules about them: the other rules are about what
+#: the ordinary response shows too.
+_LINES, _OF_LINES = "lines", "sse"
+
 #: The areas of what a proxy makes: the others are about the model and its counts, which are those of the upstream.
 _AREAS = ("http", "sse", "response", "item", "event", "sequence", "lifecycle", "identity", "sum")
 
@@ -31,7 +35,7 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
     captured = [
         _captured(one, recording)
         for one in recording.records
-        if set(one.about.get("kinds", ())) & set(_KINDS) and one.probe not in explained and _is_served(one)
+        if set(one.about.get("kinds", ())) & {*_KINDS, _LINES} and one.probe not in explained and _is_served(one)
     ]
     if not captured:
         return []
@@ -39,7 +43,12 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
     options = {"endpoint": settings["endpoint"], "model": settings["model"]}
     target = resolve(options, {}, "00000000", None)
     evaluated = evaluate_captures(captured, target, (), together=True)
-    kept = [case for case in evaluated.cases if case.area in _AREAS and case.level == "MUST"]
+    lines = {one.probe for one in recording.records if _LINES in one.about.get("kinds", ())}
+    kept = [
+        case
+        for case in evaluated.cases
+        if case.area in (_AREAS if case.scenario not in lines else (_OF_LINES,)) and case.level == "MUST"
+    ]
     causes = {case.cause for case in kept}
     return [case for case in evaluated.cases if case in kept or case.id in causes]
 

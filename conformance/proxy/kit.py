@@ -111,7 +111,8 @@ def with_text(text: str) -> Callable[[bytes], bool]:
 class ProbeRequest:
     """One request of a probe; ``body`` is complete except for the model. ``close_when`` and ``headers`` as in
     :class:`conformance.proxy.client.Call`; ``closes_early``: the client closes when the upstream has received the
-    request; ``grace``: seconds for the upstream's side to end; ``idle``: the longest silence at first, in waits."""
+    request; ``grace``: seconds for the upstream's side to end; ``idle``: the longest silence at first, in waits;
+    ``connection``: it is sent on this one, after others; ``chunked``: without the length of its body."""
 
     canary: str
     body: Mapping[str, Any]
@@ -123,6 +124,8 @@ class ProbeRequest:
     grace: float = _GRACE
     idle: float = IDLE
     key: str | None = None
+    connection: client.Connection | None = None
+    chunked: bool = False
 
 
 class Kit:
@@ -146,7 +149,10 @@ class Kit:
 
     def send(self, probe_request: ProbeRequest) -> Pair:
         """Send one request and record both sides."""
-        pair = self._send(probe_request)
+        return self.record(self.exchange(probe_request))
+
+    def record(self, pair: Pair) -> Pair:
+        """Record both sides of a request."""
         with self._lock:
             self.pairs.append(pair)
         return pair
@@ -161,7 +167,8 @@ class Kit:
         for thread in threads:
             thread.join()
 
-    def _send(self, probe_request: ProbeRequest) -> Pair:
+    def exchange(self, probe_request: ProbeRequest) -> Pair:
+        """Send one request, and return both sides."""
         settings = self.settings
         body = json.dumps({"model": settings.model, **self._body(probe_request)}, ensure_ascii=False).encode()
         key = settings.client_key if probe_request.key is None else probe_request.key
@@ -174,10 +181,11 @@ class Kit:
         limit = (probe_request.limit or patience.limit(settings.limit)) * self.together
         hung = hangs(patience, probe_request.idle, received, self._upstream.is_busy)
         call = client.Call(
-            body, {**headers, **probe_request.headers}, limit, probe_request.close_when, close_at, hung, received
-        )
+            body, {**headers, **probe_request.headers}, limit, probe_request.close_when, close_at, hung,
+            probe_request.chunked, received,
+        )  # fmt: skip
         self._upstream.expect(expected)
-        leg = client.send(settings.endpoint, call, self._clock)
+        leg = client.send(settings.endpoint, call, self._clock, probe_request.connection)
         if leg.ended == "closed":
             expected.gone.set()
         if not probe_request.limit or leg.detail == HUNG:

@@ -151,6 +151,15 @@ def deltas(leg: Leg, kind: str) -> str:
     return "".join(text(event.data.get("delta")) for event in events)
 
 
+def lacks_item(leg: Leg, kind: str) -> bool:
+    """Whether it is a stream without an event of an item of this type."""
+    if not streams(leg):
+        return False
+    made = received(leg)
+    events = [*made.of("response.output_item.added"), *made.of("response.output_item.done")]
+    return all(mapping(event.data.get("item")).get("type") != kind for event in events)
+
+
 def has_failed(leg: Leg) -> bool:
     """Whether a response of the Responses API has the status of a success, and reports a failure."""
     try:

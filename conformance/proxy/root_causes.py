@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from conformance.judge.verdict import FAIL, PASS
 from conformance.proxy import checks_response
+from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding
 from conformance.proxy.symptoms import symptoms
@@ -30,6 +31,9 @@ _TEXTS = (
     "request.tools", "request.parameters", "request.nothing-added", "response.text", "response.reasoning",
     "response.call-ids", "response.calls",
 )  # fmt: skip
+
+#: Rules that compare the same texts again, by the area of those rules.
+_COMPARED_AS = {"forms.same-response": "response", "forms.rare-same-response": "response"}
 
 #: Rules whose violations follow from that of another one, by that rule.
 _FOLLOWS = {
@@ -74,6 +78,18 @@ _TRAILERS = ("proxy.request.served", "proxy.forms.same-response", "proxy.streami
 _LOOPED = ("proxy.request.sent-once",)
 _PARSED = ("proxy.response.calls", "proxy.request.served")
 
+#: The rules that a proxy violates that refuses all requests after cancelled ones or failures, the probes after the
+#: first cancelled ones, and those at the end, after the failures.
+_LOCKED = ("proxy.cancel.next-served", "proxy.failure.survives", "proxy.request.served")
+_LATER, _LAST = ("cancel", "connection", "failure"), tuple(one.name for one in LAST)
+
+#: The rules that a proxy violates that mixes responses, also in other probes that are sent together; the rules of an
+#: endpoint are others.
+_MIXED = (
+    "proxy.response.not-mixed", "proxy.response.text", "proxy.response.reasoning", "proxy.response.calls",
+    "proxy.response.finish",
+)  # fmt: skip
+
 #: The rules that a proxy violates that serves so many requests at a time, and loses their places.
 _STUCK = ("proxy.failure.survives", "proxy.streaming.concurrent")
 _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-kept")
@@ -97,20 +113,39 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     ):
         made = _of_fact(made, probes, order)
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
+    of_endpoint = {one.requirement for one in made if one.area != AREA}
+    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint})
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
-    return _of_rare_forms(_of_one_failure(_of_one_lock(made)), places)
+    return _of_rare_forms(_of_one_failure(_of_one_lock(_of_lost_results(made, places))), places)
+
+
+def _of_lost_results(cases: list[CaseRecord], places: Places) -> list[CaseRecord]:
+    """The cases, those of calls and results that are lost with the one that the request is not valid without them as
+    root cause, if each is in such a probe."""
+    invalid = {
+        one.scenario: one
+        for one in reversed(_roots(cases))
+        if one.requirement == "proxy.request.dialect" and one.id in places and " tool " in places[one.id][1].message
+    }
+    lost = [one for one in _roots(cases) if one.requirement == "proxy.request.calls"]
+    if not lost or any(one.scenario not in invalid for one in lost):
+        return cases
+    return _caused(cases, {one.id: invalid[one.scenario].id for one in lost}, invalid[lost[0].scenario])
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
-    """The cases, that of a refused request after cancelled ones with that of one after failures as root cause, if it
-    has the same status: then the proxy refuses all of them."""
-    locked = next((one for one in _roots(cases) if one.requirement == "proxy.failure.survives"), None)
-    if locked is None:
+    """The cases, those of ordinary requests that are refused after cancelled ones and after failures with the first of
+    them as root cause, if they have the same status: then the proxy refuses all of them."""
+    refused = [one for one in _roots(cases) if one.requirement in _LOCKED and one.scenario.startswith(_LATER)]
+    cancelled = [one for one in refused if one.requirement == _LOCKED[0] and one.scenario not in _LAST]
+    failed = [one for one in refused if one.requirement == _LOCKED[1]]
+    if not cancelled + failed:
         return cases
-    refused = [one for one in _roots(cases) if one.requirement == "proxy.cancel.next-served"]
+    locked = (cancelled + failed)[0]
     alike = [one for one in refused if one.findings[0].got and one.findings[0].got == locked.findings[0].got]
-    return _caused(cases, {one.id: locked.id for one in alike}, locked)
+    alike = [one for one in alike if cancelled or one.requirement != _LOCKED[2]]
+    return _caused(cases, {one.id: locked.id for one in alike if one.id != locked.id}, locked)
 
 
 def _of_one_failure(cases: list[CaseRecord]) -> list[CaseRecord]:
@@ -269,8 +304,9 @@ def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
     for case in cases:
         key = _difference(places[case.id][1]) if case.id in places else None
         name = case.requirement.removeprefix(f"{AREA}.")
-        root = first.get((name.partition(".")[0], *key)) if key and name in _TEXTS else None
-        is_other = root is not None and root.requirement != case.requirement and root.verdict == case.verdict
+        area = _COMPARED_AS.get(name, name.partition(".")[0] if name in _TEXTS else "")
+        root = first.get((area, *key)) if key and area else None
+        is_other = root is not None and root.requirement != case.requirement and root.verdict in (FAIL, case.verdict)
         made.append(replace(case, cause=root.id) if root and is_other else case)
     return made
 

@@ -42,7 +42,8 @@ class Symptoms:
     those of concurrent requests. ``unread``: a response failed on a connection in which the proxy left one that its
     client had cancelled, and those with such clients. ``trailers``: the same with trailers. ``parsed``: the proxy wrote
     JSON arguments again, or could not serve a response whose arguments are no JSON, if both occur. ``looped``: a proxy
-    sent the calls of a response back to the upstream, with results of its own."""
+    sent the calls of a response back to the upstream, with results of its own. ``together``: those that were sent at
+    the same time."""
 
     broken: frozenset[str] = frozenset()
     damaged: frozenset[str] = frozenset()
@@ -54,6 +55,7 @@ class Symptoms:
     trailers: frozenset[str] = frozenset()
     parsed: frozenset[str] = frozenset()
     looped: frozenset[str] = frozenset()
+    together: frozenset[str] = frozenset()
 
 
 def symptoms(recording: Recording) -> Symptoms:
@@ -72,6 +74,7 @@ def symptoms(recording: Recording) -> Symptoms:
         frozenset(_failed_after(recording.records, TRAILERS)),
         frozenset(_parsed(recording.records, dialect)),
         frozenset(one.probe for one in recording.records if any(pair.has_own_results for pair in one.pairs)),
+        frozenset(one.probe for one in recording.records if one.about.get("together")),
     )
 
 

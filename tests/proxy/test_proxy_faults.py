@@ -13,13 +13,13 @@ from conformance.proxy.rules import RULES
 
 #: The probes that show the violation of a rule.
 PROBES = {
-    "request.served": "request.large response.text",
+    "request.served": "request.large response.text connection.after-refused-key request.chunked",
     "request.reaches-upstream": "request.string request.repeated",
     "request.sent-once": "request.string failure.cut-in-body silence.plain",
     "request.no-useless-retry": "failure.400",
     "request.dialect": "request.parts request.tool-results request.tools",
     "request.host": "request.string",
-    "request.model": "request.string",
+    "request.model": "request.string failure.once-503",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "
     "request.parts request.history request.long-history request.results-last",
@@ -34,23 +34,24 @@ PROBES = {
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "
     "request.effort-* request.json-object request.json-object.stream",
     "request.nothing-added": "request.string request.hard-text request.results-last",
-    "credentials.client-key-kept": "request.string",
+    "credentials.client-key-kept": "request.string key.without-scheme",
     "credentials.upstream-key-sent": "request.string",
     "credentials.upstream-key-hidden": "request.string failure.500 failure.quoted-key",
     "credentials.refused-without-upstream": "key.wrong",
     "request.undocumented": "request.undocumented",
     "credentials.refused-as-client-error": "key.wrong key.missing",
-    "response.text": "response.text response.text.stream response.equal-deltas response.reasoning "
-    "response.two-rounds response.reasoning.stream response.call response.call.stream response.parallel-calls.stream",
+    "response.text": "response.text response.text.stream response.equal-deltas response.blank-deltas "
+    "response.reasoning response.two-rounds response.reasoning.stream response.call response.call.stream "
+    "response.parallel-calls.stream",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
     "response.finish": "response.cut response.text.stream response.long-line",
     "response.usage": "response.reasoning response.text.stream",
     "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
-    "silence.middle failure.after.stream",
-    "response.not-mixed": "concurrent.streams concurrent.calls",
-    "streaming.text": "streaming.text streaming.after-tools",
+    "silence.middle failure.after.stream connection.after-stream",
+    "response.not-mixed": "concurrent.streams concurrent.calls concurrent.plain",
+    "streaming.text": "streaming.text streaming.after-tools connection.stream",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",
     "streaming.silence": "silence.middle",
@@ -58,7 +59,8 @@ PROBES = {
     "cancel.upstream-closed": "cancel.stream",
     "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
     "cancel.next-served": "cancel.stream cancel.many",
-    "failure.honest": "failure.cut-in-text.stream failure.500 failure.empty-stream.stream failure.invalid-event.stream "
+    "failure.honest": "failure.cut-in-text.stream failure.untyped-error.stream failure.500 failure.empty-stream.stream "
+    "failure.invalid-event.stream "
     "failure.cut-in-body",
     "failure.client-error-kept": "failure.400 failure.429",
     "failure.server-error-kept": "failure.500",
@@ -68,7 +70,7 @@ PROBES = {
     "failure.no-hang": "failure.cut-in-text.stream",
     "forms.same-response": "form.cr form.crlf form.no-space form.split-lines form.no-done form.http-1.0 "
     "form.plain-gzip form.call-in-one-chunk form.no-usage",
-    "forms.rare-same-response": "form.cr form.two-data-lines form.interim",
+    "forms.rare-same-response": "form.cr form.two-data-lines form.interim form.text-after-calls",
 }
 
 CASES = [(dialect, name) for name, fault in FAULTS.items() for dialect in fault.dialects]

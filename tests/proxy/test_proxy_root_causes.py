@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
-from conformance.emulator.proxy.changes import deltas
-from conformance.emulator.proxy.habit import CLEAN
+from conformance.emulator.proxy.changes import deltas, final, message_text, messages
+from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
@@ -62,15 +64,102 @@ def test_arguments_without_deltas_are_not_also_buffered() -> None:
     assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
 
 
+def test_a_form_with_the_difference_of_an_ordinary_response_follows_from_it() -> None:
+    garbled = Habit("garbles", "", **final(message_text(lambda text: text.encode().decode("latin-1"))))
+    assert set(violated("responses", garbled, ["response.*", "form.*"])) == {"response.text"}
+    one_call = Habit("calls-once", "", **final(_first_call))
+    assert set(violated("chat", one_call, ["response.*", "form.*"])) == {"response.calls"}
+
+
+def _first_call(body: dict[str, Any]) -> dict[str, Any]:
+    calls = [one for one in body["output"] if one["type"] == "function_call"]
+    return {**body, "output": [one for one in body["output"] if one not in calls[1:]]}
+
+
+def test_results_that_became_texts_are_one_cause() -> None:
+    habit = Habit("", "", sent=messages(lambda items: [_as_user(one) for one in items]))
+    assert set(violated("chat", habit, ["request.*"])) == {"request.dialect"}
+
+
+def test_the_first_part_alone_of_messages_and_results_is_one_cause() -> None:
+    first = messages(lambda items: [_with_first_part(one) for one in items])
+    assert set(violated("chat", Habit("", "", sent=first), ["request.*"])) == {"request.texts"}
+
+
+def _with_first_part(one: dict[str, Any]) -> dict[str, Any]:
+    return {**one, "content": one["content"][:1]} if isinstance(one.get("content"), list) else one
+
+
+def _as_user(one: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "user", "content": one["content"]} if one.get("role") == "tool" else one
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_texts_that_are_wrong_in_probes_sent_together_alone_are_mixed(outside: bool) -> None:
+    recording = recorded("responses", CLEAN, ["request.string", "request.string.stream", "request.parts"])
+    records = [replace(one, about={**one.about, "together": one.probe != "request.parts"}) for one in recording.records]
+    names = ["proxy.response.not-mixed@request.string"]
+    for rule in ("proxy.response.text", "identity.item-id"):
+        names += [f"{rule}@request.string.stream", *[f"{rule}@request.parts"] * outside]
+    cases = [
+        CaseRecord(name, name.partition("@")[0], name.partition("@")[2], name.partition(".")[0], "MUST", "fail")
+        for name in names
+    ]
+    made = with_root_causes(cases, {}, replace(recording, records=tuple(records)))
+    assert any(one.cause for one in made) is not outside
+
+
+def test_an_event_line_that_does_not_match_is_found_where_the_upstream_sends_none() -> None:
+    recording = recorded("responses", CLEAN, ["form.no-event-lines"])
+    (record,) = recording.records
+    client = record.pairs[0].client
+    named = re.sub(rb"event: .*", b"event: message", client.reply)
+    changed = replace(record.pairs[0], client=replace(client, chunks=(replace(client.chunks[0], data=named),)))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(changed,)),))))
+    assert set(found) == {"sse.event-line-matches-type"}
+
+
 @pytest.mark.parametrize(("status", "follows"), [(401, True), (503, False)])
 def test_a_lock_after_failures_refuses_requests_after_cancelled_ones(status: int, follows: bool) -> None:
     recording = recorded("responses", CLEAN, ["request.string"])
     cases = [
         CaseRecord(name, name.partition("@")[0], name.partition("@")[2], "proxy", "MUST", "fail",
                    findings=(FindingRecord(f"received HTTP {got}", got=got),))
-        for name, got in (("proxy.failure.survives@failure.after", 401), ("proxy.cancel.next-served@cancel", status))
+        for name, got in (("proxy.failure.survives@failure.after", 401),
+                          ("proxy.cancel.next-served@cancel.many", status))
     ]  # fmt: skip
     assert bool(with_root_causes(cases, {}, recording)[1].cause) is follows
+
+
+def test_reasoning_in_the_final_response_alone_is_one_cause() -> None:
+    def unstreamed(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        reasoning = event.get("item", {}).get("type") == "reasoning" or "rs_" in str(event.get("item_id"))
+        return [] if reasoning else [event]
+
+    probes = ["response.*", "streaming.*"]
+    assert set(violated("responses", Habit("", "", events=unstreamed), probes)) == {"response.reasoning"}
+
+
+def test_events_lost_with_one_form_are_found_although_the_final_response_is_complete() -> None:
+    recording = recorded("responses", CLEAN, ["form.one-chunk"])
+    (record,) = recording.records
+    client = record.pairs[0].client
+    last = b"event: response.completed" + client.reply.partition(b"event: response.completed")[2]
+    changed = replace(record.pairs[0], client=replace(client, chunks=(replace(client.chunks[0], data=last),)))
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=(changed,)),))))
+    assert set(found) == {"forms.same-response"}
+
+
+def test_a_lock_after_cancelled_requests_explains_those_after_it() -> None:
+    recording = recorded("responses", CLEAN, ["request.string"])
+    names = ["proxy.cancel.next-served@cancel.after-silence", "proxy.failure.survives@failure.after"]
+    names += ["proxy.request.served@connection.stream", "proxy.request.served@request.large"]
+    cases = [
+        CaseRecord(name, name.partition("@")[0], name.partition("@")[2], "proxy", "MUST", "fail",
+                   findings=(FindingRecord("received HTTP 503", got=503),))
+        for name in names
+    ]  # fmt: skip
+    assert [one.cause for one in with_root_causes(cases, {}, recording)] == ["", names[0], names[0], ""]
 
 
 def test_a_proxy_that_stops_serving_ends_the_run() -> None:

@@ -64,6 +64,9 @@ class ClientSide(BaseHTTPRequestHandler):
     _begun = False
     _number = 0
     _packer: Any = None
+    #: The requests on this connection so far, and whether one of them streams.
+    requests = 0
+    _has_streamed = False
 
     def log_message(self, format: str, *args: Any) -> None:
         """Writes no access log."""
@@ -86,6 +89,11 @@ class ClientSide(BaseHTTPRequestHandler):
 
     def read_body(self) -> bytes:
         """The body of the request. Raises `Failure` if its framing is invalid."""
+        if self.server.settings.connection == "unread" and not self.allowed():
+            raise Failure(401, "invalid key")
+        if self.server.settings.connection == "unchunked" and "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            return b""
         try:
             if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
                 return self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -93,6 +101,12 @@ class ClientSide(BaseHTTPRequestHandler):
         except ValueError:
             self.close_connection = True
             raise Failure(400, "the framing of the body is invalid") from None
+
+    def streams(self, body: Dict) -> bool:
+        """Whether the client requests a stream."""
+        self.requests += 1
+        was, self._has_streamed = self._has_streamed, self._has_streamed or body.get("stream") is True
+        return body.get("stream") is True or (was and self.server.settings.connection == "streams")
 
     def _begin(self) -> None:
         if self._begun:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from ..shapes import Dict
-from .changes import calls, failing, final, messages, texts, tools, without
+from .changes import calls, deltas, failing, final, messages, texts, tools, without
 from .field_requests import (
+    api_key_of_client,
+    fallback,
     few_tools,
     filled,
     first_of_results,
@@ -22,10 +25,25 @@ from .field_requests import (
     plain_format,
     required,
     rounded,
+    short_call_ids,
     system_last,
     user_last,
+    without_maps,
 )
 from .habit import Context, Failure
+
+
+def _latest(ctx: Context, body: Dict) -> Dict:
+    """The Response that was received last by any request, when this one is sent."""
+    ctx.memory["latest"] = body
+    time.sleep(0.05)
+    return ctx.memory["latest"]  # type: ignore[no-any-return]
+
+
+def _no_text_after_calls(ctx: Context, event: Dict) -> list[Dict]:
+    if event.get("item", {}).get("type") == "function_call":
+        ctx.body["_called"] = True
+    return [] if "_called" in ctx.body and "output_text" in str(event.get("type")) else [event]
 
 
 def _small_calls(body: Dict) -> Dict:
@@ -214,6 +232,29 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      "streaming.silence failure.honest", {"settings": {"time_out": 0.25, "completes": True}}),
     ("drops-earlier-calls", "Leaves out the function calls of the input.", "request.calls",
      {"sent": messages(no_calls)}),
+    ("passes-api-key", "Sends the header api-key of the client to the upstream.", "credentials.client-key-kept",
+     {"headers": api_key_of_client}),
+    ("cuts-call-ids", "Cuts ids of calls at 40 characters.", "request.calls", {"sent": messages(short_call_ids)}),
+    ("cuts-descriptions", "Cuts descriptions of tools at 1024 characters.", "request.tools",
+     {"sent": tools(lambda one: {**one, "description": one["description"][:1024]})}),
+    ("drops-maps", "Leaves out additionalProperties of nested schemas.", "request.tools",
+     {"sent": tools(lambda one: {**one, "parameters": without_maps(one["parameters"])})}),
+    ("falls-back", "Sends a request again with another model after a failure.", "request.model",
+     {"settings": {"retries": 1, "retried": (500, 503)}, "raw": fallback}),
+    ("drops-blank-deltas", "Leaves out deltas of white space.", "response.text",
+     {"events": deltas("output_text", lambda text: text if text.strip() else None)}),
+    ("mixes-plain", "Keeps the Response to send where concurrent requests replace it.", "response.not-mixed",
+     {"plain": _latest}),
+    ("leaves-bodies-unread", "Refuses a key without reading the body, and takes it for the next request.",
+     "request.served", {"settings": {"connection": "unread"}}),
+    ("ignores-chunks", "Takes a request with a chunked body for one without a body.", "request.served",
+     {"settings": {"connection": "unchunked"}}),
+    ("buffers-for-large-requests", "Sends the stream for a request of more than 20 kB at its end.", "streaming.text",
+     {"settings": {"buffers_over": 20_000}}),
+    ("buffers-later-streams", "Sends streams at their end, except for the first request of a connection.",
+     "streaming.text", {"settings": {"connection": "buffers"}}),
+    ("streams-again", "Sends a stream for every request after one on its connection.", "response.form",
+     {"settings": {"connection": "streams"}}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
 )  # fmt: skip
@@ -229,6 +270,8 @@ FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("drops-text-after-calls", "Leaves out the text behind calls in a stream.", "forms.rare-same-response",
+     {"events": _no_text_after_calls}),
     ("text-or-calls", "Leaves out the text of a message with calls.", "request.texts",
      {"sent": messages(lambda items: [one | ({"content": None} if "tool_calls" in one else {}) for one in items])}),
     ("one-call-a-message", "Sends parallel calls in messages of their own.", "request.dialect",

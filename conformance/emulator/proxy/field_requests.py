@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..shapes import Dict
+from ..shapes import Dict, to_json
 from .habit import Context, Failure
 
 
@@ -109,3 +109,32 @@ def no_calls(items: list[Dict]) -> list[Dict]:
 
 def required(ctx: Context, body: Dict) -> Dict:
     return {**body, "tool_choice": "required"} if body.get("tools") else body
+
+
+def api_key_of_client(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
+    """Every header of the client that the proxy does not set itself."""
+    return {**headers, **({"api-key": ctx.headers["api-key"]} if "api-key" in ctx.headers else {})}
+
+
+def short_call_ids(items: list[Dict]) -> list[Dict]:
+    for one in items:
+        for name in ("call_id", "tool_call_id"):
+            one |= {name: one[name][:40]} if name in one else {}
+        for call in one.get("tool_calls") or ():
+            call["id"] = call["id"][:40]
+    return items
+
+
+def without_maps(schema: Dict) -> Dict:
+    """A schema without ``additionalProperties`` of its properties."""
+    properties = {
+        name: {key: value for key, value in one.items() if key != "additionalProperties"}
+        for name, one in schema.get("properties", {}).items()
+    }
+    return {**schema, "properties": properties}
+
+
+def fallback(ctx: Context, data: bytes) -> bytes:
+    """Another model for a request that is sent again."""
+    again, ctx.body["_again"] = "_again" in ctx.body, True
+    return to_json({**json.loads(data), "model": "fallback"}).encode() if again else data

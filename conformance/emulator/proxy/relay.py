@@ -21,6 +21,9 @@ def relay(handler: Any, settings: Settings, response: http.client.HTTPResponse) 
     made = (
         _chat(handler, settings, response) if handler.ctx.dialect == "chat" else _responses(handler, settings, response)
     )
+    is_large = 0 < settings.buffers_over < int(handler.headers.get("Content-Length", 0))
+    if is_large or (settings.connection == "buffers" and handler.requests > 1):
+        return iter(list(made))
     return _buffered(made, settings) if settings.buffers else made
 
 
@@ -75,6 +78,8 @@ def _responses(handler: Any, settings: Settings, response: http.client.HTTPRespo
         for one in _objects(handler, settings, response):
             if one is None:
                 continue
+            if "type" not in one:
+                raise Failure(502, "the upstream sent an error", (("broken", "1"),))
             ended = ended or one.get("type") in _TERMINAL
             last = one.get("response") or last
             yield one

@@ -98,7 +98,7 @@ class _Handler(ClientSide):
         if not isinstance(body, dict):
             raise Failure(400, "the body is not a JSON object")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        server, stream = self.server, body.get("stream") is True
+        server, stream = self.server, self.streams(body)
         self.ctx = Context(
             body, headers, stream, server.dialect, server.upstream, server.keys, server.memory, server.lock
         )
@@ -115,11 +115,11 @@ class _Handler(ClientSide):
             made["stream"] = True
             made |= {"stream_options": {"include_usage": True}} if ctx.dialect == "chat" else {}
         made = through(habit.sent, ctx, made)  # type: ignore[arg-type]
-        data = through(habit.raw, ctx, to_json(made).encode())  # type: ignore[arg-type]
         if ctx.stream and settings.begins_at_once:
             self._begin()
         for attempt in range(settings.retries + 1):
             self._tried = attempt
+            data = through(habit.raw, ctx, to_json(made).encode())  # type: ignore[arg-type]
             try:
                 self._attempt(settings, data, allowed, raw, made.get("stream") is True)
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from conformance.emulator.shapes import Plan
@@ -16,6 +17,9 @@ from conformance.proxy.script import Script, ScriptedResponse, Step
 
 #: Seconds for the other streams to take part in a round.
 _TURN = 2.0
+
+#: Seconds between the plain responses of the upstream.
+_STEP = 0.02
 
 #: Concurrent requests.
 TOGETHER = 8
@@ -29,6 +33,17 @@ def together(kit: Kit) -> None:
 def together_with_calls(kit: Kit) -> None:
     """The same with the arguments of a call: translators keep the state of calls separately from that of texts."""
     _send_together(kit, "arguments", {"tools": TOOLS})
+
+
+def together_plain(kit: Kit) -> None:
+    """Concurrent plain requests: the upstream responds when all have arrived, and to the last one first."""
+    interleaver = _Interleaver(TOGETHER)
+    probe_requests = []
+    for number in range(TOGETHER):
+        canary = kit.new_canary()
+        script = interleaver.plain_script(plan(canary), _STEP * (TOGETHER - number))
+        probe_requests.append(ProbeRequest(canary, body_of(canary), script))
+    kit.send_together(probe_requests)
 
 
 def _send_together(kit: Kit, kind: str, more: Mapping[str, Any]) -> None:
@@ -77,6 +92,15 @@ class _Interleaver:
             steps=lambda frames: [step for frame in frames for step in self._steps(frame, parts, number)],
             answer=meet,
         )
+
+    def plain_script(self, made: Plan, delay: float) -> Script:
+        """The script of a plain response, sent so many seconds after the others have arrived."""
+
+        def meet(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
+            self._meet(self._start)
+            return replace(one, delay=delay)
+
+        return Script(made, answer=meet)
 
     def _steps(self, frame: bytes, parts: Sequence[str], number: int) -> list[Step]:
         found = [at for at, part in enumerate(parts) if part.strip().encode() in frame]

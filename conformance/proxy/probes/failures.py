@@ -202,6 +202,8 @@ def probes(dialect: str) -> list[Probe]:
         ("done-alone", _empty_stream(b": ok\n\n", b"data: [DONE]\n\n"), _sea),
         ("invalid-event", _invalid_event, _sea),
     )
+    if dialect == "responses":  # As MiMo reports an error, and other services.
+        interrupted = (*interrupted, ("untyped-error", _error_object("chat"), _sea))
     made += [_probe(f"failure.{name}", True, change, {"broken": name}, answer) for name, change, answer in interrupted]
     made += [
         _probe("failure.cut-in-body", False, _cut_after(b"", "cut"), {"broken": "cut-in-body"}, _sea),

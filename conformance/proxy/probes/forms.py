@@ -20,7 +20,7 @@ FORMS, RARE = ("forms",), ("rare-forms",)
 #: Forms that the grammar of event streams or HTTP allows, and that no service of the field is known to send.
 _RARE = (
     "cr", "byte-order-mark", "two-data-lines", "event-lines", "interim", "plain-interim", "trailers", "plain-trailers",
-    "chunk-extensions",
+    "chunk-extensions", "text-after-calls",
 )  # fmt: skip
 
 _ARGUMENTS = '{"zone":"north","note":"漢字"}'
@@ -173,6 +173,14 @@ def _call_in_one_chunk(objects: Objects, dialect: str) -> Objects:
     return made
 
 
+def _text_after_calls(objects: Objects, dialect: str) -> Objects:
+    """The text behind the calls, as some models write it."""
+    texts = [one for one in objects if one["choices"] and one["choices"][0]["delta"].get("content")]
+    rest = [one for one in objects if one not in texts]
+    at = next(at for at, one in enumerate(rest) if one["choices"] and one["choices"][0]["finish_reason"])
+    return [*rest[:at], *texts, *rest[at:]]
+
+
 def _finish_with_last(objects: Objects, dialect: str) -> Objects:
     """The finish reason in the last chunk with content."""
     at = next(at for at, one in enumerate(objects) if one["choices"] and one["choices"][0]["finish_reason"])
@@ -241,6 +249,7 @@ _CHAT: dict[str, Callable[[Plan], Script]] = {
     "usage-in-each-chunk": _events(_usage_everywhere),
     "first-chunk-without-choices": _events(_no_choices_first),
     "call-in-one-chunk": _events(_call_in_one_chunk),
+    "text-after-calls": _events(_text_after_calls),
     "finish-with-last-content": _events(_finish_with_last),
     "event-lines": _lines(lambda lines: [b"event: message", *lines]),
 }
@@ -291,7 +300,8 @@ def probes(dialect: str) -> list[Probe]:
 def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     headers = {"Accept-Encoding": "gzip"} if "gzip" in name else {}
     about = {"usage_absent": True} if "no-usage" in name else {"may_fail": True} if "large-header" in name else {}
+    kinds = (RARE if name in _RARE else FORMS) + ("lines",) * (name == "no-event-lines")
     return simple(
-        f"form.{name}", RARE if name in _RARE else FORMS, _body, stream,
+        f"form.{name}", kinds, _body, stream,
         _two_calls if name == "call-in-one-chunk" else _scripted_response, script, about, headers=headers,
     )  # fmt: skip

@@ -14,7 +14,8 @@ from conformance.proxy.script import Script
 
 REQUEST = ("request",)
 
-#: A schema with what a translator could simplify: nesting, unions, references, and an order of members.
+#: A schema with what a translator could simplify: nesting, unions, references, maps, empty values, and an order of
+#: members.
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -32,6 +33,8 @@ SCHEMA: dict[str, Any] = {
             "required": ["stops"],
         },
         "default": {"type": "integer", "default": 0},
+        "labels": {"type": "object", "additionalProperties": {"type": "string", "pattern": "^[a-z]+$"}},
+        "note": {"type": ["string", "null"], "enum": ["", "short", None]},
     },
     "required": ["zone", "trip"],
     "$defs": {"point": {"type": "array", "items": {"type": "number"}}},
@@ -111,13 +114,18 @@ def _image(canary: str) -> dict[str, Any]:
 def _call(number: int, arguments: str) -> dict[str, Any]:
     name = TOOLS[number % 2]["name"]
     return {
-        "type": "function_call", "id": f"fc_{number}", "call_id": f"call_of_{number}", "name": name,
+        "type": "function_call", "id": f"fc_{number}", "call_id": _call_id(number), "name": name,
         "arguments": arguments, "status": "completed",
     }  # fmt: skip
 
 
 def _output(number: int, output: Any) -> dict[str, Any]:
-    return {"type": "function_call_output", "call_id": f"call_of_{number}", "output": output}
+    return {"type": "function_call_output", "call_id": _call_id(number), "output": output}
+
+
+def _call_id(number: int) -> str:
+    """An id of 64 characters, the longest that OpenAI allows; two differ at their end alone."""
+    return f"call_{'of_a_gateway_' * 4}{number:07}"
 
 
 _RESULT_PARTS = [{"type": "input_text", "text": text} for text in ("a part", f"another {HARD}", "a third")]
@@ -132,6 +140,7 @@ TOOL_TURNS = (
     _output(1, '{ "time":"12:00",  "at": 1.0, "at": [1,2] }'), _output(0, HARD), message("assistant", "It is planned."),
 )  # fmt: skip
 
+LARGE_RESULT = (_call(2, "{}"), _output(2, _FILE))
 _REASONED = (
     message("user", "Plan it."),
     {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "The north is near."}]},
@@ -166,7 +175,11 @@ def _many_tools() -> list[dict[str, Any]]:
     }  # fmt: skip
     tool = {"type": "function", "parameters": parameters}
     strict: tuple[dict[str, Any], ...] = ({"strict": True}, {"strict": False}, {})
-    return [{**tool, "name": f"tool_{at}", "description": f"Tool {at}.", **strict[at % 3]} for at in range(40)]
+    # Programs for coding describe a tool in some kB.
+    return [
+        {**tool, "name": f"tool_{at}", "description": f"Tool {at}. " * (1 + 400 * (at == 7)), **strict[at % 3]}
+        for at in range(40)
+    ]
 
 
 def _repeated(name: str, stream: bool) -> Probe:
@@ -217,6 +230,22 @@ def _refused(name: str, key: str) -> Probe:
     return Probe(name, run, ("key",))
 
 
+def _chunked(kit: Kit) -> None:
+    """A body in chunks, as clients send it that do not know its length. A server may require the length (RFC 9110
+    15.5.12)."""
+    canary = kit.new_canary()
+    pair = kit.exchange(ProbeRequest(canary, body_of(canary), Script(plan(canary)), chunked=True))
+    if pair.client.status != 411:
+        kit.record(pair)
+
+
+def _key_alone(kit: Kit) -> None:
+    """The key alone in its header, without a scheme."""
+    canary = kit.new_canary()
+    headers = {one.header: kit.settings.client_key for one in DEFAULT.authentication if not one.scheme}
+    kit.send(ProbeRequest(canary, body_of(canary), Script(plan(canary)), headers, key=""))
+
+
 PROBES: list[Probe] = [
     *both("request.string", REQUEST),
     simple("request.hard-text", REQUEST, _question(f"CANARY {HARD}")),
@@ -241,6 +270,7 @@ PROBES: list[Probe] = [
             message("user", "Remember this."),
             message("user", f"My name is Ada. {HARD}"), message("assistant", f" Good day, Ada. {HARD}\n"),
             *[message("user", "What is my name?"), message("assistant", "Ada.")] * 2,  # Equal, and not the same.
+            *[message("user", "And yours?")] * 2,
         ),
     ),
     simple("request.long-history", REQUEST, _items(*_long_history())),
@@ -255,7 +285,7 @@ PROBES: list[Probe] = [
         "request.tool-result-parts", REQUEST,
         _items(_call(0, "{}"), _output(0, _RESULT_PARTS), tools=TOOLS),
     ),
-    simple("request.large-tool-result", REQUEST, _items(_call(0, "{}"), _output(0, _FILE), tools=TOOLS)),
+    simple("request.large-tool-result", REQUEST, _items(*LARGE_RESULT, tools=TOOLS)),
     *both("request.results-last", REQUEST, body=_results_last),
     simple("request.reasoning-item", REQUEST, _items(*_REASONED, tools=TOOLS)),
     *both("request.lowest-values", REQUEST, body=_parameters(temperature=0, top_p=0.01, max_output_tokens=1)),
@@ -277,4 +307,6 @@ PROBES: list[Probe] = [
     _round_trip(True),
     _refused("key.wrong", "wrong-key-0123456789"),
     _refused("key.missing", ""),
+    Probe("key.without-scheme", _key_alone, ("key",)),
+    Probe("request.chunked", _chunked, ("repeated",)),
 ]  # fmt: skip

@@ -161,4 +161,7 @@ PROBES: list[Probe] = [
            script=_beginning("wide water " * 27_000)),
     simple("response.equal-deltas", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
            script=_beginning("no, ", "no, ", "no, ")),
+    # Tokens of white space alone, as between words and paragraphs.
+    simple("response.blank-deltas", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
+           script=_beginning("one", " ", "word", "\n\n", "\t", "then ")),
 ]  # fmt: skip

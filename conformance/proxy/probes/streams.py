@@ -10,10 +10,10 @@ from typing import Any
 
 from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Kit, ProbeRequest, plan, with_text
-from conformance.proxy.probes.concurrent import TOGETHER, together, together_with_calls
+from conformance.proxy.probes.concurrent import TOGETHER, together, together_plain, together_with_calls
 from conformance.proxy.probes.deltas import PARTS, divide, enclosed, words
 from conformance.proxy.probes.probe import Body, Probe, body_of, simple
-from conformance.proxy.probes.requests import TOOL_TURNS, TOOLS, message
+from conformance.proxy.probes.requests import LARGE_RESULT, TOOL_TURNS, TOOLS, message
 from conformance.proxy.records import Pair
 from conformance.proxy.script import Script, Step
 
@@ -30,7 +30,7 @@ _MANY = 104
 _ATTEMPTS = 3
 
 #: Probes that wait at the same time, for a proxy that serves one request after the other.
-_WAITING = 7
+_WAITING = 8
 
 #: Seconds by which the silence after a disconnect is longer than the time for the proxy to close its connection.
 _MARGIN = 2.0
@@ -52,7 +52,8 @@ def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float 
     return lambda made: Script(made, events=lambda objects, dialect: divide(objects, kind, dialect, parts), steps=steps)
 
 
-def _hold_text(canary: str, count: int = PARTS) -> tuple[Plan, Script]:
+def hold_text(canary: str, count: int = PARTS) -> tuple[Plan, Script]:
+    """A text whose deltas are sent one by one, each when the client has received the one before."""
     parts = words(canary, count)
     made = plan(canary, "".join(parts))
     return made, _held("text", parts, parts)(made)
@@ -84,8 +85,8 @@ def _with_tools(canary: str) -> dict[str, Any]:
 
 
 def _after_tools(canary: str) -> dict[str, Any]:
-    """What a program sends after it has called tools."""
-    items = [*TOOL_TURNS, message("user", body_of(canary)["input"])]
+    """What a program sends after it has called tools, and read a file."""
+    items = [*TOOL_TURNS, *LARGE_RESULT, message("user", body_of(canary)["input"])]
     return {"input": items, "tools": TOOLS, "instructions": "Be brief."}
 
 
@@ -176,13 +177,15 @@ def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
     return run
 
 
-def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], stream: bool) -> Probe:
+def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]] | None, stream: bool) -> Probe:
+    """Silence in a stream, or without ``steps`` before the response."""
+
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         seconds = kit.settings.silence
-        script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
-        if not stream:
-            script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+        script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+        if steps:
+            script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
         limit = kit.settings.limit / 2 + _WAITING * seconds
         kit.send(ProbeRequest(canary, body_of(canary) | ({"stream": True} if stream else {}), script, limit=limit))
 
@@ -205,21 +208,24 @@ def _heartbeats(frames: Sequence[bytes], seconds: float) -> list[Step]:
 
 
 PROBES: list[Probe] = [
-    _holding("text", "text", _hold_text),
+    _holding("text", "text", hold_text),
     _holding("reasoning", "reasoning", _hold_reasoning),
     _holding("arguments", "arguments", _hold_arguments, _with_tools),
-    _holding("after-tools", "text", partial(_hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
+    _holding("after-tools", "text", partial(hold_text, count=_LONGER), _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
+    Probe("concurrent.plain", together_plain, ("concurrent-calls",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), body_of),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
     Probe("cancel.before-response", _cancel_before_response(True), ("cancel-silent",), waits=True),
     Probe("cancel.plain", _cancel_before_response(False), ("cancel-silent",), waits=True),
-    _silent("plain", _before_first, stream=False),
+    _silent("plain", None, stream=False),
+    _silent("head", None, stream=True),
     _silent("first-event", _before_first, stream=True),
     _silent("middle", _in_the_middle, stream=True),
     _silent("comments", _heartbeats, stream=True),
+    simple("cancel.after-silence", ("after-cancel",), body_of),
 ]
 
 #: The probe that leaves a proxy without a free slot if it loses them: the last of a run.
