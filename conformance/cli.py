@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"conformance: {error}", file=sys.stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0 if words[0] in _PRINT else 2
+        return 0 if not words or words[0] in _PRINT or words[0].startswith("-") else 2
     except KeyboardInterrupt:
         print("conformance: interrupted", file=sys.stderr)
     except OSError as error:  # A full disk, an output file that cannot be written.
