@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_the_form_of_an_id(value: object, form: str) -> None:
 def test_a_bundle_is_small_redacted_and_shows_the_same_facts(tmp_path: Path) -> None:
     found = exchanges()
     private = [("x-request-id", "req_private"), ("set-cookie", "sid=private"), ("openai-organization", "private")]
-    found = [Exchange(**{**vars(one), "headers": (*one.headers, *private)}) for one in found]
+    found = [replace(one, headers=(*one.headers, *private)) for one in found]
     folder = run_folder(tmp_path / "run", found)
     text = bundle(folder)
     assert "private" not in text

@@ -253,6 +253,8 @@ def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:
     folder = RunDirectory(tmp_path / "run")
     for overwrite in (False, True):
         folder.create({}, "nonce", [], "either", overwrite)
+        assert folder.selected() == (False, None)
+        folder.file("a").write_text("{}")
         assert folder.selected() == (True, None), "killed before its cases were selected: all are evaluated"
         assert not (folder.path / "results.jsonl").exists()
         folder.select(False, ["a@b"])

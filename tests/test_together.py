@@ -178,7 +178,7 @@ def test_a_server_that_serves_few_at_a_time_does_not_mix_them(endpoint: Limited,
 
 def test_streams_of_a_run_that_get_the_calls_of_each_other_are_reported(tmp_path: Path) -> None:
     """What the others send meanwhile is left out: the streams meet each other without chance."""
-    with serve(Endpoint(key=KEY, behaviour=FAULTS["parallel.calls-mix"])) as server:
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["parallel.calls-mix"], event_ms=5)) as server:
         done = run("--endpoint", server.url, "--run-dir", str(tmp_path / "run"), "-k", "calls", checks=["parallel"])
     assert done.returncode == 1, done.stdout
     assert "which only tools." in done.stdout

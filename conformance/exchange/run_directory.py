@@ -140,11 +140,11 @@ class RunDirectory:
         write_atomically(self.path / _CASES, json.dumps(chosen))
 
     def selected(self) -> tuple[bool, frozenset[str] | None]:
-        """The arguments of :meth:`select`; all of the suite if the run was killed before, after its first requests."""
+        """The arguments of :meth:`select`; all of the suite if a run was killed after its first requests, before it."""
         try:
             chosen = json.loads((self.path / _CASES).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return True, None
+            return bool(self.recorded()), None
         return bool(chosen["whole"]), None if chosen["whole"] else frozenset(chosen["cases"])
 
     def keep_explored(self, requests: Sequence[Mapping[str, Any]]) -> None:
