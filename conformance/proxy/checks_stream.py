@@ -164,6 +164,12 @@ def streaming_arguments(view: View) -> Findings:
     yield from _held(view, "arguments")
 
 
+@rule("streaming.first-event", "streaming")
+def streaming_first_event(view: View) -> Findings:
+    """The first event is received before the second is sent."""
+    yield from _held(view, "first event")
+
+
 @rule("streaming.silence", "silence")
 def silence(view: View) -> Findings:
     """The response is complete after silence of the upstream."""

@@ -43,7 +43,7 @@ _FOLLOWS = {
     "proxy.request.sent-once": ("proxy.request.no-useless-retry",),
     "proxy.request.model": ("response.model-echoed",),
     "proxy.response.form": ("http.stream-content-type", "http.json-content-type", "sse.plain-stays-plain"),
-    "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
+    "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments", "proxy.streaming.first-event"),
     "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),
     "proxy.response.call-ids": ("identity.call-id", "sum.final-output"),
 }

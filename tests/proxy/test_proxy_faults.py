@@ -54,6 +54,7 @@ PROBES = {
     "streaming.text": "streaming.text streaming.after-tools connection.stream",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",
+    "streaming.first-event": "streaming.first-event",
     "streaming.silence": "silence.middle",
     "streaming.concurrent": "concurrent.streams",
     "cancel.upstream-closed": "cancel.stream cancel.many",

@@ -220,6 +220,8 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 _RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("passes-cut-body", "Passes on a body that was cut as if it were complete.", "failure.honest",
      {"settings": {"passes_cut": True}}),
+    ("buffers-first-event", "Sends the first event with the second one.", "streaming.first-event",
+     {"settings": {"buffers": ("first",)}}),
 )  # fmt: skip
 
 _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (

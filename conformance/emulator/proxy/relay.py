@@ -13,7 +13,10 @@ from .build import Builder, Frames, Unreadable, parse
 from .habit import Failure, Settings
 
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
-_BUFFERED = {"text": "output_text.delta", "reasoning": "reasoning_text.delta", "arguments": "arguments.delta"}
+_BUFFERED = {
+    "text": "output_text.delta", "reasoning": "reasoning_text.delta", "arguments": "arguments.delta",
+    "first": "response.created",
+}  # fmt: skip
 
 
 def relay(handler: Any, settings: Settings, response: http.client.HTTPResponse) -> Iterator[Dict]:

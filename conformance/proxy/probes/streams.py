@@ -84,13 +84,23 @@ def _hold_arguments(canary: str) -> tuple[Plan, Script]:
     return made, _held("arguments", parts, words(canary))(made)
 
 
+def _hold_first(canary: str) -> tuple[Plan, Script]:
+    """A stream whose second event is sent when the client has received the first one."""
+
+    def steps(frames: Sequence[bytes]) -> list[Step]:
+        return [Step(frames[0]), Step(frames[1], after="response.created"), *map(Step, frames[2:])]
+
+    made = plan(canary)
+    return made, Script(made, steps=steps)
+
+
 def _holding(name: str, kind: str, make: Callable[[str], tuple[Plan, Script]], body: Body = body_of,
-             headers: Mapping[str, str] | None = None) -> Probe:  # fmt: skip
+             headers: Mapping[str, str] | None = None, dialects: tuple[str, ...] = ()) -> Probe:  # fmt: skip
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         kit.send(ProbeRequest(canary, {**body(canary), "stream": True}, make(canary)[1], headers or {}))
 
-    return Probe(f"streaming.{name}", run, ("streaming", "response"), {"held": kind})
+    return Probe(f"streaming.{name}", run, ("streaming", "response"), {"held": kind}, dialects)
 
 
 def _with_tools(canary: str) -> dict[str, Any]:
@@ -226,6 +236,7 @@ PROBES: list[Probe] = [
     _holding("text", "text", hold_text),
     _holding("reasoning", "reasoning", _hold_reasoning),
     _holding("arguments", "arguments", _hold_arguments, _with_tools),
+    _holding("first-event", "first event", _hold_first, dialects=("responses",)),
     _holding("after-tools", "text", _hold_marked, _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
