@@ -50,8 +50,9 @@ def _foreign(view: View, pair: Pair) -> Finding | None:
 #: Rules whose violation by a stream alone leaves nothing to conclude from concurrent ones.
 _ALONE = ("request.served", "response.text", "response.finish", "response.form", "streaming.text")
 
-#: The probes with such streams alone: with the same deltas, and divided within lines.
+#: The probes with such a response alone: of streams with the same deltas, and divided within lines.
 _ALONE_PROBES = {"streaming.text", "streaming.arguments", "form.split-lines"}
+_ALONE_PLAIN = {"response.text"}
 
 _BESIDE = "beside other streams, "
 
@@ -60,7 +61,8 @@ def _disturbed(view: View, pair: Pair) -> Finding | None:
     """What differs from the upstream's response beside other streams alone."""
     alone = {probe for name in (*_ALONE, "forms.same-response") for probe in view.failing.get(name, ())}
     leg, content = pair.client, "response.calls" if view.record.probe == "concurrent.calls" else "response.text"
-    if alone & _ALONE_PROBES or content in view.failing or not pair.upstream or leg.ended == "time-out":
+    probes = _ALONE_PROBES if leg.requests_stream else _ALONE_PLAIN
+    if alone & probes or content in view.failing or not pair.upstream or leg.ended == "time-out":
         return None
     if leg.status is not None and leg.status >= 500 and view.upstream(pair).ok:
         says = f"{_BESIDE}the client received {status_of(leg)}, and the upstream served the request"

@@ -59,6 +59,14 @@ def test_the_form_that_a_proxy_cannot_read_is_no_fault_of_concurrency(name: str)
     assert set(violated("chat", FAULTS[name], ["form.*", "concurrent.*"])) == {"forms.same-response"}
 
 
+def test_what_each_plain_response_lacks_is_no_fault_of_concurrency() -> None:
+    def without_status(body: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in body.items() if name != "status"}
+
+    habit = Habit("no-status", "", **final(without_status, stream=False))
+    assert set(violated("responses", habit, ["response.text", "concurrent.plain"])) == {"response.finish"}
+
+
 def test_arguments_without_deltas_are_not_also_buffered() -> None:
     habit = replace(CLEAN, events=deltas("function_call_arguments", lambda text: None))
     assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
