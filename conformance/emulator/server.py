@@ -197,7 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
                 return read_chunks(self.rfile)
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if (size := int(self.headers.get("Content-Length", 0))) < 0:
+                raise ValueError(size)  # To read it would take all that follows, until the client disconnects.
+            return self.rfile.read(size)
         except ValueError:
             self.send_error(400)
             return None
