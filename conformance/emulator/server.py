@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
-from .framing import read_chunks
+from .framing import read_body
 from .shapes import Header, Reply, phrase
 
 # A stalled response keeps its connection open this long, unless the server is closed before.
@@ -195,11 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes | None:
         """The request body; None if its framing is invalid."""
         try:
-            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-                return read_chunks(self.rfile)
-            if (size := int(self.headers.get("Content-Length", 0))) < 0:
-                raise ValueError(size)  # To read it would take all that follows, until the client disconnects.
-            return self.rfile.read(size)
+            return read_body(self.headers, self.rfile)
         except ValueError:
             self.send_error(400)
             return None

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from conformance.contract.revisions import DEFAULT
-from conformance.emulator.framing import read_chunks
+from conformance.emulator.framing import read_body
 from conformance.exchange.exchange import Headers
 from conformance.proxy.client import MAX_BODY
 from conformance.proxy.connections import CANCELLED, STREAM, TRAILERS
@@ -281,9 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes:
         self.connection.settimeout(30)
         try:
-            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-                return read_chunks(self.rfile, MAX_BODY)
-            return self.rfile.read(min(MAX_BODY, max(0, int(self.headers.get("Content-Length", 0)))))
+            return read_body(self.headers, self.rfile, MAX_BODY)
         except (ValueError, OSError):
             return b""
         finally:

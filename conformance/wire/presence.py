@@ -165,20 +165,21 @@ class Presence:
 
     def _outage_ends(self) -> bool:
         """Whether the control request receives a status of a gateway, and then is served."""
-        until, was_away = time.monotonic() + self._patience, False
-        sender = self._control_sender(self._target.first_byte_timeout) if self._served else None
-        while sender and self._served and time.monotonic() < until:
-            control = sender.send(self._served[0])
-            received = {control.status, *(one.status for one in control.attempts)}
-            was_away = was_away or not received.isdisjoint(_AWAY)
-            if control.status not in _AWAY:
-                break
-            if self._stopping.wait(_LOOK):
-                raise Stopped
-        if sender:
-            sender.close()
+        if self._served is None:
+            return False
+        until, was_away, is_back = time.monotonic() + self._patience, False, False
+        with contextlib.closing(self._control_sender(self._target.first_byte_timeout)) as sender:
+            while time.monotonic() < until:
+                control = sender.send(self._served[0])
+                is_back = control.ok
+                received = {control.status, *(one.status for one in control.attempts)}
+                was_away = was_away or not received.isdisjoint(_AWAY)
+                if control.status not in _AWAY:
+                    break
+                if self._stopping.wait(_LOOK):
+                    raise Stopped
         self._patience = max(0.0, until - time.monotonic() - _LOOK)  # A limit of the control requests too.
-        return bool(was_away and self._served and control.ok)
+        return was_away and is_back
 
     def stop(self) -> None:
         """Send no further request."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ..framing import read_chunks
+from ..framing import read_body
 from ..hooks import through
 from ..shapes import Dict, phrase, to_json
 from .habit import Context, Failure, Habit, Settings
@@ -99,9 +99,7 @@ class ClientSide(BaseHTTPRequestHandler):
             self.close_connection = True
             return b""
         try:
-            if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            return read_chunks(self.rfile)
+            return read_body(self.headers, self.rfile)
         except ValueError:
             self.close_connection = True
             raise Failure(400, "the framing of the body is invalid") from None
