@@ -71,7 +71,11 @@ def profile_form(lacks: frozenset[str], contract: Contract) -> Form:
 
 def form_of(exchange: Exchange, first: Form, contract: Contract) -> Form:
     """The form of a served base request, ``first`` where it was not served: then no form is known to be better."""
-    return form_sent(exchange, first, contract) if exchange.ok and not _is_denied(exchange) else first
+    if not exchange.ok:
+        return first
+    sent = form_sent(exchange, first, contract)
+    # In the usual case both are equal, and the body need not be searched: this is called for each scenario.
+    return first if sent != first and _is_denied(exchange) else sent
 
 
 def stream_served(bases: Sequence[Exchange]) -> bool | None:
