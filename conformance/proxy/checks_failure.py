@@ -260,11 +260,14 @@ def no_address(view: View) -> Findings:
 @rule("failure.survives", "after", "once")
 def survives(view: View) -> Findings:
     """An ordinary request is served after failures, at the last attempt."""
-    leg = view.record.pairs[-1].client if view.record.pairs else view.client
+    legs = [pair.client for pair in view.record.pairs] or [view.client]
+    leg, seconds = legs[-1], (legs[-1].ended_at - legs[0].ended_at) / 1000
+    still = f", and {seconds:.0f} s later too" * (seconds >= 1)
     if view.record.about.get("status") and _claim(leg) in ("error", "failed") and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
     if not leg.ok:
-        yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)
+        says = f"an ordinary request after failures of the upstream received {status_of(leg)}{still}"
+        yield Finding(says, 200, leg.status)
     elif streams(leg) and (finish := outcome(leg, "responses").finish) != "completed":
         if "request.string.stream" in view.failing.get("response.finish", ()):
             raise CannotEvaluate("streams did not complete before the failures either")

@@ -383,6 +383,13 @@ def test_a_failure_that_a_stream_passes_on_is_no_failure_to_survive() -> None:
     assert "failure.survives" not in problems(evaluate(replace(recording, records=(once,))))
 
 
+@pytest.mark.parametrize(("seconds", "found"), [(2.5, []), (60.0, ["failure.survives"])])
+def test_a_circuit_breaker_can_refuse_requests_for_a_while(seconds: float, found: list[str]) -> None:
+    habit = Habit("", "", settings={"stops_after": "failure", "stops_for": seconds})
+    recording = recorded("chat", habit, ["failure.500", "failure.after*"])
+    assert list(problems(evaluate(recording))) == found
+
+
 def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     turns = [user("One."), {"role": "assistant", "content": "Two."}, user("Three.")]
     sent = conversation.of_responses({"input": turns})
