@@ -13,7 +13,7 @@ from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
 from conformance.proxy.conversation import Conversation, Turn, counted, results_by_id
 from conformance.proxy.outcomes import Call
-from conformance.proxy.texts import marked, same_json, text_differs
+from conformance.proxy.texts import is_part, listed, marked, same_json, text_differs
 from conformance.proxy.tool_schemas import has_references, resolved, same_parameters
 
 #: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
@@ -37,6 +37,9 @@ class Difference:
     got: Any = MISSING
     group: str = ""
 
+
+#: Turns up to which a reader sees in a list which of them are missing.
+_MANY_TURNS = 8
 
 #: The groups of contents, calls or results, and parts of results, that are lost completely, and of equal call ids.
 LOST, LOST_CALLS, LOST_PARTS, EQUAL_IDS = "lost content", "lost calls", "lost parts", "equal call ids"
@@ -144,7 +147,7 @@ def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Di
             says = "a reasoning item of the input did not reach the upstream"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
     roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
-    if roles == [one.role for one in all_received]:
+    if len(all_received) > len(received) and is_part([one.role for one in all_received], roles):
         received = all_received  # A message that arrived without its text is not missing.
     actual = [one.role for one in received]
     if roles != actual:
@@ -175,12 +178,11 @@ def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: lis
                 which = "again" if again else "that the client did not send"
                 says = f"the upstream received a {one.role} message {which}: {marked(text, 0)}"
                 return Difference("request.nothing-added", says, want=roles, got=actual)
-    says = f"the turns are in the order {_listed(actual)}, expected {_listed(roles)}"
+    says = f"the turns are in the order {listed(actual)}, expected {listed(roles)}"
+    if len(roles) > _MANY_TURNS and is_part(actual, roles):
+        by_role = (f"{actual.count(role)} of {roles.count(role)} of the {role}" for role in dict.fromkeys(roles))
+        says = f"of {len(roles)} turns the upstream received {len(actual)}: {', '.join(by_role)}"
     return Difference("request.roles-and-order", says, want=roles, got=actual)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words) or "none"
 
 
 def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
@@ -194,7 +196,7 @@ def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
         message = f"{where}: the upstream did not receive {lost[0][:60]}"
         yield Difference("request.media", message, lost[0][:200], [one[:200] for one in received.media], LOST)
     elif sent.media and (want := _joined(sent.order)) != (got := _joined(received.order)):
-        message = f"{where}: the texts and images are in the order {_listed(got)}, expected {_listed(want)}"
+        message = f"{where}: the texts and images are in the order {listed(got)}, expected {listed(want)}"
         yield Difference("request.roles-and-order", message, want, got)
     if sent.reasoning:
         missing, near, _ = _consumed(sent.reasoning, received.reasoning)
@@ -298,7 +300,7 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
     """The differences between the calls of the upstream's response and those that the client received."""
     if [one.name for one in sent] != [one.name for one in received]:
         want, got = ([one.name for one in calls] for calls in (sent, received))
-        says = f"the client received the calls {_listed(got)}, the upstream sent {_listed(want)}"
+        says = f"the client received the calls {listed(got)}, the upstream sent {listed(want)}"
         yield Difference("response.calls", says, want, got)
         return
     for one, other in zip(sent, received, strict=True):
@@ -311,5 +313,5 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
             yield Difference("response.calls", says, one.arguments, other.arguments)
     ids = [one.call_id for one in received]
     if len(set(ids)) < len(ids) or "" in ids:
-        says = f"the call ids {_listed(ids)} are not distinct"
+        says = f"the call ids {listed(ids)} are not distinct"
         yield Difference("response.calls", says, "distinct ids", ids, EQUAL_IDS)

@@ -400,6 +400,19 @@ def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("texts", ["Two.", ""])
+def test_turns_that_a_long_conversation_lacks_are_counted(texts: str) -> None:
+    def turns(first: int, answer: str) -> list[dict[str, Any]]:
+        pairs = ((user(f"Turn {at}."), {"role": "assistant", "content": answer}) for at in range(first, 10))
+        return [turn for pair in pairs for turn in pair]
+
+    sent = conversation.of_responses({"input": turns(0, "Two.")})
+    (found,) = of_requests(sent, conversation.of_chat({"messages": turns(7, texts)}), False)
+    assert (found.rule, found.message) == (
+        "request.roles-and-order", "of 20 turns the upstream received 6: 3 of 10 of the user, 3 of 10 of the assistant",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("given", "form"),
     [

@@ -255,3 +255,18 @@ def test_a_failure_that_a_proxy_does_not_report_is_one_cause_with_the_same_one_a
         for name, says in messages.items()
     ]
     assert bool(with_root_causes(cases, {}, recording)[0].cause) is follows
+
+
+def test_a_shortened_conversation_does_not_explain_texts_that_are_lost_in_others() -> None:
+    """A gateway kept the last turns of a long conversation, and lost the texts of all assistant turns: two defects."""
+    recording = recorded("responses", CLEAN, ["request.string"])
+    order = "proxy.request.roles-and-order@request.long-history"
+    text = "proxy.request.texts@request.history"
+    lost = "assistant turn 2: the client sent 9 characters, the upstream received none"
+    for kept, cause in (("10 of 20", ""), ("0 of 20", order)):
+        says = f"of 41 turns the upstream received 20: 20 of 21 of the user, {kept} of the assistant"
+        cases = [
+            CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+            for name, message in ((order, says), (text, lost))
+        ]
+        assert with_root_causes(cases, {}, recording)[1].cause == cause
