@@ -9,7 +9,7 @@ from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
 from conformance.proxy.records import Leg
-from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
+from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, rule, status_of
 from conformance.proxy.texts import same_json
 
 #: Statuses about the client's request, which stay 4xx for the client.
@@ -265,6 +265,8 @@ def survives(view: View) -> Findings:
     still = f", and {seconds:.0f} s later too" * (seconds >= 1)
     if view.record.about.get("status") and _claim(leg) in ("error", "failed") and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
+    if view.record.pairs:
+        must_not_be_limited(view.record.pairs[-1])
     if not leg.ok:
         says = f"an ordinary request after failures of the upstream received {status_of(leg)}{still}"
         yield Finding(says, 200, leg.status)

@@ -12,7 +12,7 @@ from conformance.proxy import conversation
 from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import ALL, Finding, Findings, View, on_connection, rule, status_of
+from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
 from conformance.proxy.upstream import CANARY
 
 #: The kinds of probes whose requests are compared member by member.
@@ -32,6 +32,7 @@ _MOST = 8
 def served(view: View) -> Findings:
     """The client receives a 2xx for a request that the upstream would serve."""
     for at, pair in enumerate(view.record.pairs):
+        must_not_be_limited(pair)
         leg = pair.client
         refused = leg.status is not None and 400 <= leg.status < 500
         if leg.ok and not _is_response(leg):

@@ -400,6 +400,16 @@ def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     )  # fmt: skip
 
 
+def test_a_limit_of_requests_violates_nothing() -> None:
+    """A gateway served 60 requests in a minute, and the others received 429."""
+    habit = Habit("", "", settings={"most_requests": 6})
+    found = problems(
+        evaluate(recorded("chat", habit, ["request.*string*", "response.*text*", "cancel.after", "failure.after"]))
+    )
+    assert {rule[:1] for rule in found} == {"?"}
+    assert "the proxy refused the request with 429" in found["?request.served"]
+
+
 @pytest.mark.parametrize("texts", ["Two.", ""])
 def test_turns_that_a_long_conversation_lacks_are_counted(texts: str) -> None:
     def turns(first: int, answer: str) -> list[dict[str, Any]]:

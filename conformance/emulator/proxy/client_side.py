@@ -29,18 +29,22 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.memory: Dict = {}
         self.stopped_until = 0.0
-        self.taken = 0
+        self.taken = self.requests = 0
         self.lock = threading.RLock()
         self.turn = threading.Lock()
         super().__init__(address, handler)
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """A slot, which is given back unless the client disconnects."""
+        """A slot, which is given back unless the client disconnects. Raises Failure beyond the limit of requests."""
         with self.lock:
             self.taken += 1
+            self.requests += 1
+            limit = self.settings.most_requests
         given_back = 1
         try:
+            if 0 < limit < self.requests:
+                raise Failure(429, "too many requests", (("Retry-After", "60"),))
             yield
         except Failure:
             raise
