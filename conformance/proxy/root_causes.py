@@ -20,6 +20,7 @@ from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding, without_form
 from conformance.proxy.symptoms import symptoms
 from conformance.proxy.texts import first_difference, lost_separator
+from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
 
 #: A role none of whose turns reached the upstream, in the finding about a long conversation.
@@ -102,7 +103,7 @@ _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-ke
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = _with_lost_turns(_with_consequences(_grouped(cases, places)))
+    made = with_unfinished(_with_lost_turns(_with_consequences(_grouped(cases, places))))
     made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}
