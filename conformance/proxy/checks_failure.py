@@ -267,6 +267,8 @@ def survives(view: View) -> Findings:
         return  # The failure was passed on instead of a retry, which is legal.
     if view.record.pairs:
         must_not_be_limited(view.record.pairs[-1])
+    if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
+        raise CannotEvaluate("such requests were not served before the failures either")
     if not leg.ok:
         says = f"an ordinary request after failures of the upstream received {status_of(leg)}{still}"
         yield Finding(says, 200, leg.status)

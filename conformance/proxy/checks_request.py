@@ -45,7 +45,8 @@ def served(view: View) -> Findings:
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
         where += on_connection(view, good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
-        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
+        where = " with stream: true" * leg.requests_stream + f", {where}"
+        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request{where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
 
@@ -77,7 +78,7 @@ def reaches(view: View) -> Findings:
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             form = conversation.form_of_input(pair.client.json)
-            message = f"the upstream received a request without the word {pair.canary} of the user's input, {form}"
+            message = f"the upstream received a request without the user's input, sent as {form}: it contains no {pair.canary}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
 
 

@@ -96,7 +96,7 @@ _KINDS = (
     re.compile(r"the upstream.*?, and (the (?:client|proxy|response|stream) .*)"),
     re.compile(r"with (the form '[\w-]+')"),
     re.compile(r"the upstream's response is (\w+).*?, the client's is (\w+)"),
-    re.compile(r"(the client received HTTP .* for a documented request, .*)"),
+    re.compile(r"(the client received HTTP .* for a documented request)(?: with stream: true)?(, .*)"),
     re.compile(r"(the upstream request is not valid: .*)"),
 )
 

@@ -400,6 +400,20 @@ def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     )  # fmt: skip
 
 
+def test_streams_that_were_never_served_are_no_failure_to_survive() -> None:
+    """A gateway responded to each streaming request with 500, and to that after the failures too."""
+    recording = recorded("responses", CLEAN, ["request.string*", "failure.503.stream", "failure.after.stream"])
+    by_name = {one.probe: one for one in recording.records}
+    refused = by_name["failure.503.stream"].pairs[0].client
+    records = []
+    for one in recording.records:
+        pairs = tuple(replace(pair, client=refused) for pair in one.pairs)
+        records.append(one if one.probe == "request.string" else replace(one, pairs=pairs))
+    found = problems(evaluate(replace(recording, records=tuple(records))))
+    assert "failure.survives" not in found
+    assert "for a documented request with stream: true, although the upstream served it" in found["request.served"]
+
+
 def test_a_limit_of_requests_violates_nothing() -> None:
     """A gateway served 60 requests in a minute, and the others received 429."""
     habit = Habit("", "", settings={"most_requests": 6})
@@ -574,7 +588,8 @@ def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None
     record = replace(by_name["request.string.stream"], pairs=(failed,))
     found = problems(evaluate(replace(recording, records=(record,))))
     assert found["request.served"].startswith(
-        "@request.string.stream: the client received HTTP 200 and a failure for a documented request, before the upstr"
+        "@request.string.stream: the client received HTTP 200 and a failure for a documented request with stream: true,"
+        " before the upstr"
     )
     assert "request.reaches-upstream" not in found
 
