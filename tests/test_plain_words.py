@@ -49,6 +49,9 @@ def having(line: CaseRecord, **more: Any) -> CaseRecord:
         (case("error.streaming-same-status@a", "fail", "HTTP 400 for the plain request, HTTP 200 with stream: true"),
          "an invalid request has another status with stream: true: HTTP 400 for the plain request, HTTP 200 with"
          " stream: true (in scenario a)"),
+        (having(case("error.endpoint-survives@x", "fail", "the last request is not served, the first was: HTTP 500"),
+                want=200, scenario="x"),
+         "the last request is not served, the first was: HTTP 500 (in scenario x)"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
          "content_part.done: the text differs (in scenario text.stream)"),
     ],

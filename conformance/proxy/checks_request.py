@@ -78,7 +78,8 @@ def reaches(view: View) -> Findings:
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             form = conversation.form_of_input(pair.client.json)
-            message = f"the upstream received a request without the user's input, sent as {form}: it contains no {pair.canary}"
+            message = f"the upstream received a request without the user's input, sent as {form}"
+            message += f": it contains no {pair.canary}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
 
 

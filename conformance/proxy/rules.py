@@ -126,7 +126,7 @@ def status_of(leg: Leg) -> str:
 
 def must_not_be_limited(pair: Pair) -> None:
     """Raises CannotEvaluate for a request that the proxy refused with 429 by itself: a limit of requests is legal, and
-    says nothing about the request that exceeds it."""
+    does not depend on what the request contains."""
     if pair.client.status == _LIMITED and not pair.upstream:
         raise CannotEvaluate(
             f"the proxy refused the request with {_LIMITED}, and sent nothing to the upstream: raise its limit of "

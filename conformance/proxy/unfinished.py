@@ -14,7 +14,7 @@ _FINISH, _UNFINISHED = (
     re.compile("the upstream's response is completed, the client's is (?!completed)"),
 )
 
-#: What such a response lacks, in the findings of the rules about it.
+#: What such a response does not contain, in the findings of the rules about it.
 _ABSENT = {
     "proxy.response.text": re.compile("the output of the Response is empty"),
     "proxy.response.reasoning": re.compile("the output of the Response is empty"),
@@ -24,7 +24,7 @@ _ABSENT = {
 
 
 def with_unfinished(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
-    """The cases, those of what a response without any output lacks with the case about its end as root cause."""
+    """The cases, those about the contents of a response without output with the case about its end as root cause."""
     roots = [one for one in cases if one.has_problem and not one.cause]
     ends = {one.scenario: one.id for one in roots if one.requirement == _FINISH and _UNFINISHED.match(one.message)}
     lacking = [one for one in roots if one.scenario in ends and _lacks(one)]

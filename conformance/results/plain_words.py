@@ -38,6 +38,9 @@ _SUBJECTS = {
 #: What a finding is about, before its message, by the rule.
 _ABOUT = {"error.streaming-same-status": "an invalid request has another status with stream: true: "}
 
+#: Rules whose messages contain more than what was sent and received.
+_IN_OWN_WORDS = ("error.endpoint-survives",)
+
 #: What is special about a request, by the scenario, where the rule does not name it.
 _SPECIAL = {
     "bad.body-not-an-object": "an array nested 5,000 times as body",
@@ -186,7 +189,7 @@ def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
         return (
             f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_server_words(many_alike[3])} ({in_scenario(finding.scenario)})"
         )
-    answered = _RECEIVED.match(message)
+    answered = None if first.requirement in _IN_OWN_WORDS else _RECEIVED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
         return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_server_words(answered[2])}"
