@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from conformance.decode.events import mapping
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.exchange.disappearance import unconnected
 from conformance.exchange.planned import CLOSED, MIDWAY, attempts
 from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import (
@@ -44,7 +45,6 @@ from conformance.judge.verdict import (
 from conformance.scenarios.base import BASE, STREAM_BASE
 from conformance.scenarios.context import Context
 from conformance.scenarios.reduction import how_served_again
-from conformance.wire.presence import unconnected
 
 
 def _with(*tags: str) -> Selector:
