@@ -23,7 +23,7 @@ def refused_since(exchange: Exchange) -> str:
 
 @dataclass(frozen=True)
 class Disappearance:
-    """An endpoint that stopped responding, or responds to every request with the same status (``what`` says which):
+    """An endpoint that stopped responding, or responds to every request with the same status (``what``):
     when (unix seconds), the first scenario without a response or with that status, the number of responses before, and
     the scenario of the last of these (empty without any)."""
 

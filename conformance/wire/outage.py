@@ -31,7 +31,7 @@ _FOR_ITSELF = 3
 
 
 class Outage:
-    """What a status that may be the response to every request says, by a control request; ``control`` makes its sender.
+    """Tells, by a control request, whether every request would receive a status; ``control`` makes its sender.
 
     Not thread-safe, except :meth:`may_explain`.
     """
