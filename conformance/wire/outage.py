@@ -31,7 +31,7 @@ _FOR_ITSELF = 3
 
 
 class Outage:
-    """Tells, by a control request, whether every request would receive a status; ``control`` makes its sender.
+    """Finds by a control request whether every request would receive a status; ``control`` makes its sender.
 
     Not thread-safe, except :meth:`may_explain`.
     """
