@@ -526,15 +526,24 @@ def test_the_endpoint_behind_a_proxy_that_replaces_the_model_serves_it(tmp_path:
     assert Served(tmp_path, evaluated=found).model == "small"
 
 
-def test_a_proxy_that_serves_no_string_is_asked_with_messages() -> None:
+#: A gateway sent a string as an array of its characters.
+CHARACTERS = Habit(
+    "", "", sent=lambda ctx, body: {**body, "input": list(body["input"])} if isinstance(body["input"], str) else body
+)
+
+
+@pytest.mark.parametrize(
+    ("habit", "rule"), [(FAULTS["refuses-strings"], "request.served"), (CHARACTERS, "request.reaches-upstream")]
+)
+def test_a_proxy_that_serves_no_string_is_asked_with_messages(habit: Habit, rule: str) -> None:
     settings = Settings("", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
     with run.opened(settings, 0) as opened:
-        arguments = (opened.upstream.url, "responses", CLIENT_KEY, UPSTREAM_KEY, FAULTS["refuses-strings"])
+        arguments = (opened.upstream.url, "responses", CLIENT_KEY, UPSTREAM_KEY, habit)
         with ReferenceProxy(*arguments) as proxy:
             probes = run.selected("responses", ["request.string", "request.white-space", "response.text"])
             found = problems(evaluate(opened.at(proxy.url).record(probes)))
-    assert [name for name in found if not name.startswith("?")] == ["request.served"]
-    assert found["request.served"].startswith("@request.string:")
+    assert [name for name in found if not name.startswith("?")] == [rule]
+    assert found[rule].startswith("@request.string:")
 
 
 def test_the_endpoint_behind_a_proxy_that_sends_the_key_of_the_client_accepts_it(
