@@ -400,6 +400,31 @@ def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     )  # fmt: skip
 
 
+def test_reasoning_in_events_of_a_summary_alone_is_named() -> None:
+    """A gateway sent the reasoning in events of OpenAI's summary, without item_id and without a reasoning item."""
+    recording = recorded("chat", CLEAN, ["response.reasoning.stream"])
+    (record,) = recording.records
+    made = []
+    for frame in record.pairs[0].client.reply.decode().split("\n\n"):
+        _, _, data = frame.partition("data: ")
+        event = json.loads(data) if data.startswith("{") else {}
+        if event.get("type") == "response.reasoning_text.delta":
+            event = {"type": "response.reasoning_summary_text.delta", "delta": event["delta"]}
+        elif "reasoning" in json.dumps([event.get("item"), event.get("part"), event.get("type")]):
+            continue
+        if output := event.get("response", {}).get("output"):
+            event["response"]["output"] = [item for item in output if item["type"] != "reasoning"]
+        made.append(f"data: {json.dumps(event)}\n\n" if event else "")
+    client = record.pairs[0].client
+    client = replace(client, chunks=(replace(client.chunks[0], data="".join(made).encode()),))
+    pairs = (replace(record.pairs[0], client=client),)
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=pairs),))))
+    assert found["response.reasoning"] == (
+        "@response.reasoning.stream: the client received the reasoning only in events"
+        " response.reasoning_summary_text.delta, without an item"
+    )
+
+
 def test_streams_that_were_never_served_are_no_failure_to_survive() -> None:
     """A gateway responded to each streaming request with 500, and to that after the failures too."""
     recording = recorded("responses", CLEAN, ["request.string*", "failure.503.stream", "failure.after.stream"])
