@@ -114,3 +114,10 @@ def test_two_refusals_in_a_stream_with_200_are_one_defect() -> None:
     lenient = found("tools.custom-answered@c.stream", "c.stream", message="HTTP 200, and the stream ends in error: no")
     assert systemic([first, other]) == {}
     assert systemic([first, again, other, lenient]) == dict.fromkeys((again.id, other.id, lenient.id), first.id)
+
+
+def test_a_cap_that_is_ignored_is_found_without_usage() -> None:
+    """A server for agents sent neither usage nor a shorter text: the text alone exceeds the cap."""
+    found = causes(lines_of(combine([FAULTS["usage.missing"], FAULTS["truncation.cap-ignored"]])))
+    (cause,) = [one for one in found if one.rule == "truncation.usage-within-cap"]
+    assert "more than 40 for each token of the cap (16)" in cause.cases[0].message

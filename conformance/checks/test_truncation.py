@@ -9,7 +9,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, WITH_CAP
 from conformance.judge.common import parsed
 from conformance.judge.selectors import RESPONSES, each, responses
-from conformance.judge.token_counts import too_few_tokens
+from conformance.judge.token_counts import LONGEST_TOKEN, characters_of_output, has_too_many_characters, too_few_tokens
 from conformance.judge.verdict import EXAMINED, Finding, Findings, check
 
 
@@ -85,7 +85,13 @@ def _is_incomplete(call: dict[str, Any]) -> bool:
 
 @check("truncation.usage-within-cap", over=RESPONSES, where=WITH_CAP)
 def test_output_stays_within_the_cap(received: Received) -> Findings:
-    cap, used = integer(received.sent.get("max_output_tokens")), received.tokens("output_tokens")
+    cap, size = integer(received.sent.get("max_output_tokens")), characters_of_output(received)
+    if cap is not None and received.response.get("usage") is None and has_too_many_characters(received, cap):
+        yield EXAMINED
+        message = f"the output has {size:,} characters, more than {LONGEST_TOKEN} for each token of the cap ({cap})"
+        yield Finding(message, received.pointer + "/output", received.event, f"at most {LONGEST_TOKEN * cap}", size)
+        return
+    used = received.tokens("output_tokens")
     if cap is not None and used is not None:
         yield EXAMINED
     if cap is not None and used is not None and used > cap:

@@ -8,7 +8,7 @@ from conformance.decode.response import Received
 SPREAD = 4
 
 #: The most characters for each token on average; with more, the count is implausible for the text.
-_LONGEST_TOKEN = 40
+LONGEST_TOKEN = 40
 
 
 def characters_of_output(received: Received) -> int:
@@ -16,16 +16,21 @@ def characters_of_output(received: Received) -> int:
     return len(received.words) + len(received.reasoning_texts)
 
 
+def has_too_many_characters(received: Received, tokens: int) -> bool:
+    """Whether the texts of the output are implausibly long for so many tokens."""
+    return characters_of_output(received) > LONGEST_TOKEN * tokens
+
+
 def too_few_tokens(received: Received) -> bool:
     """Whether output_tokens is implausibly low for the texts of the output."""
-    return characters_of_output(received) > _LONGEST_TOKEN * (received.tokens("output_tokens") or 0)
+    return has_too_many_characters(received, received.tokens("output_tokens") or 0)
 
 
 def needs_tokens(received: Received) -> bool:
     """Whether output_tokens cannot be 0. The last token of a truncated response need not be counted."""
     characters = characters_of_output(received)
     if received.response.get("status") != "completed":
-        return characters > _LONGEST_TOKEN
+        return characters > LONGEST_TOKEN
     return bool(characters or received.items("function_call"))
 
 
