@@ -257,3 +257,19 @@ def test_a_parameter_that_no_response_serves_is_not_accepted(status: int) -> Non
             continue
         assert told[name].verdict == "fail"
         assert f"HTTP {status}" in told[name].findings[0].message
+
+
+def test_a_stream_of_an_error_alone_is_not_served() -> None:
+    """A gateway without an upstream responded with 400, and to streams with 200 and an event about the error."""
+    event = b'event: error\ndata: {"error": {"message": "upstream error", "status": 401}}\n\n'
+
+    def fails(one: Exchange) -> Exchange:
+        streams = b'"stream":true' in (one.request.body or b"")
+        kind, data = ("text/event-stream", event) if streams else ("application/json", b'{"error": {"message": "no"}}')
+        headers = (("content-type", kind),)
+        return replace(one, status=200 if streams else 400, headers=headers, chunks=(Chunk(1, data),), attempts=(),
+                       ended="clean", leaks=())  # fmt: skip
+
+    told = {one.case.id: one for one in every_exchange("2026-06-24", fails)}
+    assert told["request.model-accepted@text"].findings[0].message.startswith("received HTTP 400")
+    assert told["error.endpoint-survives@good.last"].verdict == INCONCLUSIVE
