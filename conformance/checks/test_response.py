@@ -28,9 +28,6 @@ _FAR = 10**15
 #: What is larger is no time in seconds (it is the year 5138): milliseconds are recognised without a clock.
 _TOO_LATE = 10**11
 
-#: No time in seconds is that large (the year 5138): it is milliseconds, which needs no clock to be seen.
-_NO_SECONDS = 10**11
-
 _OF_ITEM = re.compile(r"/output/(\d+)/")
 
 
