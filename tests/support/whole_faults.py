@@ -64,6 +64,20 @@ def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
     return events
 
 
+def _only_begun_and_ended(_: Context, events: list[Object]) -> list[Object]:
+    """A refusal that is sent as an empty success."""
+    if events[-1]["type"] == "response.completed":
+        events[-1]["response"] |= {"output": [], "output_text": ""}
+        return [events[0], events[-1]]
+    return events
+
+
+def _messages_at_the_end(_: Context, events: list[Object]) -> list[Object]:
+    """Streams only the other items; the messages are in the final Response."""
+    messages = {event["output_index"] for event in events if event.get("item", {}).get("type") == "message"}
+    return [event for event in events if event.get("output_index") not in messages]
+
+
 def _calls_at_the_end(_: Context, events: list[Object]) -> list[Object]:
     """Streams only the other items; the calls are in the final Response."""
     calls = {event["output_index"] for event in events if event.get("item", {}).get("type") == "function_call"}
@@ -104,7 +118,7 @@ def _fails_plain(test: Callable[[Object], bool]) -> Callable[[Context, Reply], R
         if not ctx.served or ctx.stream or not test(ctx.body):
             return reply
         error = {"code": "server_error", "message": "the model failed"}
-        empty = {"output": [], "output_text": "", "usage": None}
+        empty = {"output": [], "output_text": ""}
         failed = {**json.loads(reply.body), "status": "failed", "error": error, **empty}
         return replace(reply, framing="length").saying(failed)
 
@@ -130,6 +144,10 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "for another response: the stream contains the events of two"),
         ("calls only in the final output", "events", _calls_at_the_end, "sum.final-output",
          "the final output has 1 function_call that was not streamed"),
+        ("messages only in the final output", "events", _messages_at_the_end, "sum.final-output",
+         "the final output has 1 message that was not streamed"),
+        ("created and completed only", "events", _only_begun_and_ended, "response.not-empty",
+         "a completed response has no output item"),
         ("reasoning in events of other types", "events", _older_names, "sum.reasoning-deltas",
          "it is in events of the undocumented type response.reasoning.delta"),
         ("a terminal event sent twice, with one number", "numbered", lambda _, events: [*events, events[-1]],
