@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.emulator import Behaviour, Context
+from conformance.emulator.event_edits import said
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
 from conformance.emulator.shapes import Refusal
@@ -28,6 +31,14 @@ def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
     found = causes(lines_of(COMPLETE_BITS[name][0]))
     assert [cause.rule for cause in found] == [rule], [cause.cases[0].id for cause in found]
     assert words in found[0].cases[0].findings[0].message
+
+
+def test_reasoning_that_is_in_the_text_is_named_where_it_is_missing() -> None:
+    said_aloud = said(lambda text: f"<think>The user asks.</think>{text}", "message")
+    made = fault("", "", parsed=lambda _, parsed: replace(parsed, thinking=False), draft=said_aloud)
+    cause = causes(lines_of(made))[0]
+    assert cause.rule == "effort.high-thinks"
+    assert "the output text contains <think>" in cause.cases[0].findings[0].message
 
 
 def found(case: str, *scenarios: str, message: str = "an error body with HTTP 200") -> CaseRecord:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.emulator import Behaviour, Context, Reply
+from conformance.emulator.faults.tools import as_markup
 from conformance.emulator.hooks import fault
-from conformance.emulator.shapes import Refusal
+from conformance.emulator.shapes import Item, ParsedRequest, Refusal
 
 Object = dict[str, Any]
 
@@ -62,6 +63,14 @@ def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
             parts = [{"type": "reasoning_text", "text": part["text"]} for part in event["item"]["content"]]
             event["item"] = {"id": event["item"]["id"], "type": "reasoning", "status": "completed", "content": parts}
     return events
+
+
+def _no_reasoning_where_it_is_sent(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, thinking=False) if "reasoning" in ctx.body else parsed
+
+
+def _calls_as_text_in_streams(ctx: Context, items: list[Item]) -> list[Item]:
+    return as_markup(ctx, items) if ctx.stream else items
 
 
 def _only_begun_and_ended(_: Context, events: list[Object]) -> list[Object]:
@@ -146,6 +155,10 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "the final output has 1 function_call that was not streamed"),
         ("messages only in the final output", "events", _messages_at_the_end, "sum.final-output",
          "the final output has 1 message that was not streamed"),
+        ("no reasoning where an effort is sent", "parsed", _no_reasoning_where_it_is_sent, "effort.high-thinks",
+         "to a request with reasoning; effort.default, sent without, has it"),
+        ("calls as text in streams", "draft", _calls_as_text_in_streams, "tools.called-either-way",
+         "the output text contains <tool_call>"),
         ("created and completed only", "events", _only_begun_and_ended, "response.not-empty",
          "a completed response has no output item"),
         ("reasoning in events of other types", "events", _older_names, "sum.reasoning-deltas",
