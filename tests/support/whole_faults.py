@@ -73,6 +73,14 @@ def _calls_as_text_in_streams(ctx: Context, items: list[Item]) -> list[Item]:
     return as_markup(ctx, items) if ctx.stream else items
 
 
+def _queued_with_202(ctx: Context, reply: Reply) -> Reply:
+    """Accepts a background request, as OpenAI does not, with 202."""
+    if ctx.body.get("background") is not True or ctx.stream or reply.status != 200:
+        return reply
+    queued = json.loads(reply.body) | {"status": "queued", "output": [], "output_text": "", "usage": None}
+    return replace(reply.coded(202), chunks=[(0, json.dumps(queued).encode())])
+
+
 def _only_begun_and_ended(_: Context, events: list[Object]) -> list[Object]:
     """A refusal that is sent as an empty success."""
     if events[-1]["type"] == "response.completed":
@@ -155,6 +163,8 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "the final output has 1 function_call that was not streamed"),
         ("messages only in the final output", "events", _messages_at_the_end, "sum.final-output",
          "the final output has 1 message that was not streamed"),
+        ("202 for a background request", "reply", _queued_with_202, "unsupported.background-not-honoured",
+         "background: true is in effect"),
         ("no reasoning where an effort is sent", "parsed", _no_reasoning_where_it_is_sent, "effort.high-thinks",
          "to a request with reasoning; effort.default, sent without, has it"),
         ("calls as text in streams", "draft", _calls_as_text_in_streams, "tools.called-either-way",

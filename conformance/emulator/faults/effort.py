@@ -129,7 +129,7 @@ FAULTS = [
     fault("effort.never-thinks", "Never sends reasoning.",
           *(f"effort.{value}-thinks" for value in EFFORTS["2026-10"] if value != "none"),
           parsed=thinks(False, lambda _: True)),
-    fault("effort.sent-never-thinks", "Sends no reasoning to requests with reasoning.effort; thinks without it.",
+    fault("effort.sent-never-thinks", "Sends reasoning only to requests without reasoning.effort.",
           *(f"effort.{value}-thinks" for value in EFFORTS["2026-10"] if value != "none"),
           parsed=thinks(False, lambda ctx: effort(ctx.body) is not None)),
     fault("effort.never-thinks-streaming", "Sends no reasoning with stream: true.", "effort.plain-equals-stream",
