@@ -11,6 +11,8 @@ from conformance.emulator.event_edits import said
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
 from conformance.emulator.shapes import Refusal
+from conformance.emulator.variants import VARIANTS
+from conformance.emulator.variants.serving import unusual_history
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
@@ -59,6 +61,27 @@ def test_what_was_found_elsewhere_too_has_a_cause_of_its_own() -> None:
     told = systemic([*many, other, inside])
     assert "request.wrong-type@0" not in told
     assert told["request.wrong-type@1"] == "error.real-status@0"
+
+
+def _every_refusal_is(status: int) -> Behaviour:
+    unusual = VARIANTS["outside.unusual-history-rejected"]
+    return combine(
+        [unusual, fault("", "", reply=lambda _, reply: reply.coded(status) if reply.status == 400 else reply)]
+    )
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_refusal_of_an_unusual_history_is_part_of_a_defect_of_every_refusal(status: int) -> None:
+    assert [cause.rule for cause in causes(lines_of(_every_refusal_is(status)))] == ["error.real-status"]
+
+
+def test_an_unusual_history_that_ends_in_500_alone_is_a_defect() -> None:
+    made = combine([
+        VARIANTS["outside.unusual-history-rejected"],
+        fault("", "", reply=lambda ctx, reply: (
+            reply.coded(500) if reply.status == 400 and unusual_history(ctx.body) else reply)),
+    ])  # fmt: skip
+    assert [cause.rule for cause in causes(lines_of(made))] == ["turns.unusual-history"]
 
 
 # -- independent defects -----------------------------------------------------------------------------------------------
