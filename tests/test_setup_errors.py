@@ -374,6 +374,35 @@ def test_a_form_that_is_always_denied_costs_few_control_requests(tmp_path: Path)
     assert sender.left == []
 
 
+@pytest.mark.parametrize(
+    ("statuses", "sent", "received"),
+    [
+        ([200, 429, 200, 429, 200], ["good", "one", "one", "two", "two"], [200, 200]),
+        ([200, 429, 429, 429], ["good", "one", "one", "two"], [429, 429]),  # It did not help: not once more.
+    ],
+)
+def test_a_limit_of_a_minute_is_awaited(
+    statuses: list[int], sent: list[str], received: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.wire.rate_window.MINUTE", 0.0)
+    sender = Scripted(*(at(number, status) for number, status in enumerate(statuses)))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    one, two = here.send(outgoing("one")), here.send(outgoing("two"))
+    assert ([one.status, two.status], sender.sent) == (received, sent)
+    assert [attempt.status for attempt in one.attempts] == [429]
+
+
+@pytest.mark.parametrize(("auth", "headers"), [("bearer:wrong", ()), ("api-key", (("retry-after", "1"),))])
+def test_no_minute_is_awaited_for_an_invalid_key_or_beside_retry_after(
+    auth: str, headers: tuple[tuple[str, str], ...], tmp_path: Path
+) -> None:
+    sender = Scripted(at(1), replace(at(2, 429), headers=headers))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    assert here.send(replace(outgoing("busy"), auth=auth)).attempts == ()
+
+
 def test_workers_share_what_they_know_of_the_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conformance.wire.presence._BLOCKED", 0.0)
     monkeypatch.setattr("conformance.wire.presence._RECENT", 0.0)

@@ -295,9 +295,10 @@ def _when_refused(received: Received) -> None:
 
 @check("error.envelope", over=everything("retried"), not_for_captured=RETRIED_APART)
 def test_refusal_that_is_retried_is_enveloped(received: Received, case: Case) -> Findings:
-    refusals = [one for one in retried(received) if 400 <= one.arrived < 500]
+    # What another method receives is not documented, and HEAD no body at all.
+    refusals = [one for one in retried(received) if 400 <= one.arrived < 500 and one.exchange.request.method == "POST"]
     if not refusals:
-        raise DoesNotApply("no request was retried after a 4xx")
+        raise DoesNotApply("no POST was retried after a 4xx")
     for one in refusals:
         yield EXAMINED
         for problem in case.context.schemas.errors("error.json", envelope(one)):

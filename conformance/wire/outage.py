@@ -30,6 +30,11 @@ _LOOK, _PATIENCE, _CERTAIN = 0.5, 30.0, 10.0
 _FOR_ITSELF = 3
 
 
+def sends_valid_key(outgoing: OutgoingRequest, contract: Contract) -> bool:
+    """Whether the request has the key, in documented ways only."""
+    return {"", *(way.name for way in contract.authentication)}.issuperset(outgoing.auth.split("+"))
+
+
 class Outage:
     """Finds by a control request whether every request would receive a status; ``control`` makes its sender.
 
@@ -37,7 +42,7 @@ class Outage:
     """
 
     def __init__(self, contract: Contract, control: Callable[[], Sender], stopping: threading.Event) -> None:
-        self._ways = {"", *(way.name for way in contract.authentication)}
+        self._contract = contract
         self._sender = control
         self._stopping = stopping
         self._patience = _PATIENCE
@@ -46,8 +51,8 @@ class Outage:
 
     def may_explain(self, outgoing: OutgoingRequest, exchange: Exchange) -> bool:
         """Whether the status may be that of every request."""
-        valid = self._ways.issuperset(outgoing.auth.split("+"))
-        denied = exchange.status in _UNPAID or (exchange.status in _DENIED and valid)
+        denied = exchange.status in _UNPAID
+        denied = denied or (exchange.status in _DENIED and sends_valid_key(outgoing, self._contract))
         return exchange.status in _AWAY or (denied and self._left > 0)
 
     def lasts(self, control: OutgoingRequest, exchange: Exchange, received: float) -> bool:

@@ -12,7 +12,8 @@ while others were under way, none of which received one meanwhile, is sent again
 served: then it keeps no time-out that another request caused, and the one that caused it times out again. The same
 applies to a busy status (429, 5xx): a server may send it only for several requests at a time.
 
-An endpoint that serves nothing more is as one that is gone: :mod:`conformance.wire.outage`.
+An endpoint that serves nothing more is as one that is gone: :mod:`conformance.wire.outage`. One that serves nothing
+until a minute is over: :mod:`conformance.wire.rate_window`.
 
 All processes of a run share this: which requests are under way, when the last response was received, who sends the
 control request, and that the endpoint is gone.
@@ -29,15 +30,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.config.target import Misconfigured, Target
+from conformance.config.target import Misconfigured, Target, is_loopback
 from conformance.exchange.disappearance import no_response_since, refused_since, unconnected
 from conformance.exchange.exchange import Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory, locked, write_atomically
 from conformance.wire.limits import Stopped
-from conformance.wire.outage import Outage
+from conformance.wire.outage import Outage, sends_valid_key
 from conformance.wire.pool import Sender
+from conformance.wire.rate_window import RateWindow
 from conformance.wire.retry import BESIDE_OTHERS, attempt_of
 from conformance.wire.turns import Turn, Turns
 
@@ -80,6 +82,7 @@ class Presence:
         self._answered = LastResponse(folder.locks / "answered")
         self._stopping = threading.Event()
         self._served: tuple[OutgoingRequest, float] | None = None
+        self._window = RateWindow(is_loopback(target.endpoint), self._stopping)
         self._first_lost = ""
         self._silent = 0
         self._outage = Outage(target.contract, lambda: control(target.first_byte_timeout), self._stopping)
@@ -98,7 +101,8 @@ class Presence:
             self._silent = 0
             self._answered.now()
             self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
-            return self._alone(outgoing, exchange) if busy else self._after_outage(outgoing, exchange)
+            alone = self._alone(outgoing, exchange) if busy else self._after_outage(outgoing, exchange)
+            return self._after_minute(outgoing, alone)
         if unconnected(exchange):
             with locked(self._lock):
                 if not self._is_back(exchange):
@@ -168,6 +172,21 @@ class Presence:
             return before
         again = self._sender.send(outgoing)
         return before if again.withheld else replace(again, attempts=(*attempts, *again.attempts))
+
+    def _after_minute(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
+        """The exchange as it is, or what the request receives when the server's limit of a minute is over."""
+        valid = self._served and sends_valid_key(outgoing, self._target.contract)
+        if not valid or not self._window.may_be_over(before):
+            return before
+        received = time.monotonic()
+        with locked(self._lock):
+            self._window.wait(received)
+        again = self._sender.send(outgoing)
+        if again.withheld:
+            return before
+        self._window.helped(again)
+        waited = attempt_of(before, time.monotonic() - received)
+        return replace(again, attempts=(*before.attempts, waited, *again.attempts))
 
     def stop(self) -> None:
         """Send no further request."""
