@@ -10,7 +10,7 @@ from conformance.emulator import Behaviour, Context
 from conformance.emulator.event_edits import said
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
-from conformance.emulator.shapes import Refusal
+from conformance.emulator.shapes import ParsedRequest, Refusal
 from conformance.emulator.variants import VARIANTS
 from conformance.emulator.variants.serving import unusual_history
 from conformance.results import results_file
@@ -61,6 +61,15 @@ def test_what_was_found_elsewhere_too_has_a_cause_of_its_own() -> None:
     told = systemic([*many, other, inside])
     assert "request.wrong-type@0" not in told
     assert told["request.wrong-type@1"] == "error.real-status@0"
+
+
+@pytest.mark.parametrize("every", [3, 4])
+def test_a_model_that_reasons_now_and_then_does_not_fail(every: int) -> None:
+    def thinks(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+        return parsed if ctx.responses % every == 0 else replace(parsed, thinking=False)
+
+    found = [one for line in lines_of(fault("", "", parsed=thinks)) for one in line.findings]
+    assert not [one.message for one in found if one.message.startswith("no reasoning")]
 
 
 def _every_refusal_is(status: int) -> Behaviour:

@@ -12,7 +12,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, error_detail, must_be_served, refused
 from conformance.judge.input_items import is_of_input
-from conformance.judge.reasoning import MANY, MARKS, lack_of_reasoning, shows_thinking
+from conformance.judge.reasoning import MANY, MARKS, can_be_evaluated, lack_of_reasoning, shows_thinking
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.token_counts import too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, check
@@ -129,7 +129,7 @@ def _beside_other_members(context: Context) -> list[Group]:
 
 @check("effort.{effort}-thinks", over=_beside_other_members, together=True, not_for_captured=COMPARES)
 def test_effort_thinks_whatever_else_is_sent(given: list[Received], case: Case) -> Findings:
-    served = [one for one in given if one.exchange.ok and "reasoning" in one.sent]
+    served = [one for one in given if one.exchange.ok and "reasoning" in one.sent and can_be_evaluated(one)]
     has = _MEMBERS[case.label]
     beside, others = [one for one in served if has(one)], [one for one in served if not has(one)]
     if min(len(beside), len(others)) < MANY or not all(map(shows_thinking, others)):

@@ -1,6 +1,6 @@
 """Tools without ``strict``: the page's table marks the member required, and the live service accepts tools without it.
 
-A server that refuses them does what the table says, so that their refusal is no violation.
+Their refusal agrees with the table, and is no violation.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ _SAME_STATUS = "error.streaming-same-status"
 #: The rule about items of clients that the contract does not document: served or refused.
 _UNUSUAL = "turns.unusual-history"
 
-#: The rule about the type of events, and what it says of an error that is one.
+#: The rule about the type of events, and its words for an error in place of an event.
 _TYPED, _ERROR_EVENT = "event.has-type", "(it is an error"
 
 #: The rule about what an error shows of the server, and a message about a 5xx.
