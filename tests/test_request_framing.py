@@ -47,7 +47,7 @@ def test_an_invalid_size_of_a_chunk_is_an_error(data: bytes) -> None:
         _read(data, Transfer_Encoding="chunked")
 
 
-@pytest.mark.parametrize("data", [b"5\r\nhel", b"5\r\nhello\r\n", b""], ids=["data", "end", "nothing"])
+@pytest.mark.parametrize("data", [b"9\r\nhello", b"5\r\nhello\r\n", b""], ids=["data", "end", "nothing"])
 def test_a_chunked_body_without_its_end_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError, match="chunk"):
         _read(data, Transfer_Encoding="chunked")
