@@ -75,8 +75,8 @@ def test_what_the_standard_allows_is_read() -> None:
 
 def test_a_body_is_read_up_to_the_limit() -> None:
     chunked = b"5\r\nhello\r\nA\r\nmore bytes\r\n0\r\n\r\n"
-    assert _read(chunked, 8, Transfer_Encoding="chunked") == b"hellomor"
-    assert _read(b"hello", 3, Content_Length="5") == b"hel"
+    assert _read(chunked, 7, Transfer_Encoding="chunked") == b"hellomo"
+    assert _read(b"hello", 4, Content_Length="5") == b"hell"
 
 
 @contextlib.contextmanager

@@ -108,6 +108,19 @@ def _of_another(ctx: Context, chunks: list[bytes]) -> list[bytes]:
     return [*(before[:6] if ctx.responses % 5 == 3 else []), *chunks]
 
 
+def _heartbeat(write: Callable[[bytes, bytes], bytes]) -> Callable[[Context, list[bytes]], list[bytes]]:
+    """Writes each third event with a heartbeat: by its event line and the JSON of its data."""
+
+    def hook(_: Context, chunks: list[bytes]) -> list[bytes]:
+        made = []
+        for number, chunk in enumerate(chunks):
+            head, _, data = chunk.partition(b"\ndata: ")
+            made.append(write(head, data.strip()) if number % 3 == 2 and data else chunk)
+        return made
+
+    return hook
+
+
 def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
     for event in events:
         if event["type"] == "response.output_item.done" and event["item"]["type"] == "message":
@@ -182,6 +195,27 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "is the text of a completed Response"),
         ("every refused stream the text of a completed Response", "reply", _wrapped(True, as_text=True),
          "error.real-status", "is the text of a completed Response"),
+        ("a comment glued to the data field", "chunks",
+         _heartbeat(lambda head, data: head + b"\n: keepalive" + b"data: " + data + b"\n\n"), "sse.frames-parse",
+         "is in a comment line, which parsers ignore"),
+        ("a comment with a blank line in an event", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b"\n: ping\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which the comment ': ping' interrupts"),
+        ("a comment in the line of the data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b": ping\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which the comment ': ping' interrupts"),
+        ("an event divided by a blank line", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b"\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which a blank line interrupts"),
+        ("a comment behind the data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b": keepalive\n\n"),
+         "sse.data-is-json-object", "frame 2: the comment ': keepalive' is on the line of the data"),
+        ("a comment in place of the blank line", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b"\n: keepalive\n"), "sse.data-is-json-object",
+         "frame 2 contains the data of 2 events: the blank line between them is missing"),
+        ("a heartbeat as data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b"\n\ndata: ping\n\n"), "sse.data-is-json-object",
+         "is not a JSON object: 'ping'"),
         ("a final output in another order", "events", _final(list.reverse), "sum.final-output",
          "the final output has the streamed items in another order"),
         ("a final output that lacks an item", "events", _final(list.pop), "sum.final-output",
