@@ -1,4 +1,4 @@
-"""Why the data of an event is not JSON, where the bytes around it show that: what stands in the event, or what is
+"""Why the data of an event is not JSON, where the bytes around it show that: what is in the event, or what is
 missing after it."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SHORT = 40
 #: A comment at the end of a line with other content, and one that is a line of its own.
 _COMMENT = re.compile(r":[ \w.-]{0,40}\Z")
 
-#: An event in a comment: the name of its data field stands behind other words, without a line end between them.
+#: An event in a comment: the name of its data field is behind other words, without a line end between them.
 _SWALLOWED = re.compile(rb"(?:^|[\r\n])(:[^\r\n]*?data: ?(\{[^\r\n]*\}))(?=[\r\n])")
 
 #: The bytes after an invalid event in which its rest is sought.
