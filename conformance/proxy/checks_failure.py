@@ -285,6 +285,11 @@ def serves(view: View) -> Findings:
     since = f" after {about['served']}" if about["served"] else ""
     first, *others = about["after"]
     more = f", {len(others)} other probes" if others else ""
-    says = f"the proxy stopped serving{since}: the request of {first}{more} and {len(pairs)} ordinary ones received no"
-    says += f" response ({pairs[-1].client.ended}), and {about['left']} probes were not sent"
+    if all(pair.client.ended == "unreachable" for pair in pairs):
+        last = f" (last response: {about['served']})" if about["served"] else ""
+        says = f"the proxy no longer accepts connections since the request of {first}{more}{last}"
+    else:
+        says = f"the proxy stopped serving{since}: the request of {first}{more} and {len(pairs)} ordinary ones received"
+        says += f" no response ({pairs[-1].client.ended})"
+    says += f", and {about['left']} probes were not sent"
     yield Finding(says, 200, None, len(pairs) - 1)

@@ -13,7 +13,7 @@ from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
 from conformance.proxy.conversation import Conversation, Turn, counted, results_by_id
 from conformance.proxy.outcomes import Call
-from conformance.proxy.texts import is_part, listed, marked, same_json, text_differs
+from conformance.proxy.texts import changed_encoding, is_part, listed, marked, same_json, text_differs
 from conformance.proxy.tool_schemas import has_references, resolved, same_parameters
 
 #: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
@@ -231,7 +231,9 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
         # Several texts can be joined by white space.
         want, got, extra = _consumed(texts, others) if len(texts) > 1 else ("".join(texts), "".join(others), "")
         if want != got or extra:
-            says = text_differs(f"{where}, result of the call {name}", want, got or extra)
+            if changed_encoding(texts, "".join(others)):
+                want, got = "".join(texts), "".join(others)
+            says = text_differs(f"{where}, result of the call {name}", want, got or extra, parts=texts)
             yield Difference("request.calls", says, want, got or extra, LOST_PARTS * (len(texts) > 1 and not got))
 
 
