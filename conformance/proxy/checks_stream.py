@@ -113,6 +113,13 @@ def concurrent(view: View) -> Findings:
         )
 
 
+#: The types of the deltas that a probe can hold; some translators send reasoning as a summary.
+_DELTAS = {
+    "text": ("output_text",), "reasoning": ("reasoning_text", "reasoning_summary_text"),
+    "arguments": ("function_call_arguments",),
+}  # fmt: skip
+
+
 def _held(view: View, kind: str) -> Findings:
     if view.record.about.get("held") != kind:
         raise DoesNotApply("the probe is about other deltas")
@@ -124,6 +131,8 @@ def _held(view: View, kind: str) -> Findings:
         says = "the client requested a stream, and the upstream request does not stream: no delta can be passed on"
         yield Finding(says, "stream: true", leg.json.get("stream") if isinstance(leg.json, dict) else None, 0, 0)
     held = leg.notes.get("held")
+    if held and kind in _DELTAS and not any(held["text"] in deltas(view.client, one) for one in _DELTAS[kind]):
+        raise CannotEvaluate(f"no delta of the {kind} contains {held['text']!r}")  # It is lost, which others report.
     if held:
         wait = view.settings["wait"]
         packed = " in a compressed stream" * bool(view.client.header("content-encoding", True))
@@ -161,8 +170,6 @@ def streaming_arguments(view: View) -> Findings:
     """Each delta of the arguments is received before the next is sent."""
     if view.record.about.get("held") == "arguments" and not outcome(view.served(), "responses").calls:
         raise CannotEvaluate("the client received no call")
-    if view.record.about.get("held") == "arguments" and not deltas(view.client, "function_call_arguments"):
-        raise CannotEvaluate("the client received no delta of the arguments")  # sum.arguments-deltas reports it.
     yield from _held(view, "arguments")
 
 

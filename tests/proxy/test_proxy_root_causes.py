@@ -67,9 +67,29 @@ def test_what_each_plain_response_lacks_is_no_fault_of_concurrency() -> None:
     assert set(violated("responses", habit, ["response.text", "concurrent.plain"])) == {"response.finish"}
 
 
-def test_arguments_without_deltas_are_not_also_buffered() -> None:
-    habit = replace(CLEAN, events=deltas("function_call_arguments", lambda text: None))
-    assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        ("function_call_arguments", "sum.arguments-deltas"),
+        ("reasoning_text", "sum.reasoning-deltas"),
+        ("output_text", "response.text"),
+    ],
+)
+def test_what_has_no_deltas_is_not_also_buffered(kind: str, rule: str) -> None:
+    habit = replace(CLEAN, events=deltas(kind, lambda text: None))
+    probes = ["response.call.stream", "response.reasoning.stream", "streaming.*"]
+    assert set(violated("chat", habit, probes)) == {rule}
+
+
+def test_a_delta_that_is_lost_is_neither_buffered_nor_an_early_end() -> None:
+    def first_lost(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        is_first = event.get("type") == "response.output_text.delta" and not ctx.body.get("_lost")
+        ctx.body["_lost"] = is_first or ctx.body.get("_lost")
+        return [] if is_first else [event]
+
+    habit = Habit("", "", events=first_lost, settings={"ends_alike": True})
+    probes = ["response.*", "streaming.*", "failure.early-end*"]
+    assert set(violated("responses", habit, probes)) == {"response.text"}
 
 
 def test_a_form_with_the_difference_of_an_ordinary_response_follows_from_it() -> None:
