@@ -19,7 +19,7 @@ from conformance.proxy.upstream import CANARY
 COMPARED = ("request",)
 
 #: The kinds of probes in which the upstream serves each request.
-SERVED = ("request", "repeated", "round-trip", "response")
+SERVED = ("request", "repeated", "round-trip", "response", "media")
 
 #: Statuses after which a request can be sent again unchanged, with a chance of another result.
 RETRIED = (401, 407, 408, 409, 425, 429)

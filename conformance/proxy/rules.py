@@ -100,7 +100,7 @@ RULES: list[Rule] = []
 ALL = (
     "request", "undocumented", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming",
     "concurrent", "cancel", "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
-    "after-cancel",
+    "after-cancel", "media",
 )  # fmt: skip
 
 
