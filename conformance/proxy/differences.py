@@ -193,7 +193,7 @@ def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     if lost := [one for one in sent.media if one not in received.media]:
         message = f"{where}: the upstream did not receive {lost[0][:60]}"
         yield Difference("request.media", message, lost[0][:200], [one[:200] for one in received.media], LOST)
-    elif sent.media and (want := _joined(sent.order)) != (got := _joined(received.order)):
+    elif sent.media and not missing and (want := _joined(sent.order)) != (got := _joined(received.order)):
         message = f"{where}: the texts and images are in the order {_listed(got)}, expected {_listed(want)}"
         yield Difference("request.roles-and-order", message, want, got)
     if sent.reasoning:

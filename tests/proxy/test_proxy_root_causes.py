@@ -92,6 +92,34 @@ def test_a_delta_that_is_lost_is_neither_buffered_nor_an_early_end() -> None:
     assert set(violated("responses", habit, probes)) == {"response.text"}
 
 
+def test_a_request_that_is_sent_twice_is_not_also_kept_after_a_disconnect() -> None:
+    probes = ["request.string", "response.text", "cancel.*"]
+    assert set(violated("responses", FAULTS["sends-twice"], probes)) == {"request.sent-once"}
+
+
+def test_a_text_that_is_lost_behind_an_image_is_not_also_out_of_order() -> None:
+    habit = Habit("", "", sent=messages(lambda items: [_with_first_text(one) for one in items]))
+    assert set(violated("responses", habit, ["request.parts", "request.image"])) == {"request.texts"}
+
+
+def _with_first_text(one: dict[str, Any]) -> dict[str, Any]:
+    parts = one.get("content")
+    if not isinstance(parts, list):
+        return one
+    texts = [part for part in parts if "text" in part]
+    return {**one, "content": [part for part in parts if part not in texts[1:]]}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("lengths-in-characters", "JSON that ends early, after "), ("labels-decoded", "not in the Content-Encoding gzip")],
+)
+def test_what_a_body_is_instead_of_a_response(name: str, says: str) -> None:
+    found = violated("responses", FAULTS[name], ["response.text", "form.plain-gzip"])
+    assert len(found) == 1
+    assert says in next(iter(found.values()))
+
+
 def test_a_form_with_the_difference_of_an_ordinary_response_follows_from_it() -> None:
     garbled = Habit("garbles", "", **final(message_text(lambda text: text.encode().decode("latin-1"))))
     assert set(violated("responses", garbled, ["response.*", "form.*"])) == {"response.text"}
