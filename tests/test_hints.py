@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.report.terminal import hints
-from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.records import CaseRecord, FindingRecord, Obstacle
 
 
 def line(requirement: str, verdict: str, got: int) -> CaseRecord:
@@ -18,3 +18,13 @@ def test_a_header_is_hinted_at_only_where_a_key_was_refused(status: int, hinted:
     """An endpoint whose path was gone after 30 requests was said to take one of the two headers only."""
     lines = [line("auth.bearer-accepted", "fail", status), line("auth.api-key-header-accepted", "pass", 200)]
     assert any('lacks = ["bearer"]' in one for one in hints(lines)) is hinted
+
+
+@pytest.mark.parametrize(("kind", "scenarios", "hinted"), [
+    ("HTTP 429", ("a", "b"), "2 requests received 429"), ("HTTP 429", ("a",), "1 request received 429"),
+    ("HTTP 503", ("a",), ""),
+])  # fmt: skip
+def test_a_limit_of_the_rate_is_hinted_at(kind: str, scenarios: tuple[str, ...], hinted: str) -> None:
+    blocked = (Obstacle(kind, scenarios),)
+    cases = [CaseRecord(f"{rule}@x", rule, "x", "auth", "MUST", "inconclusive", blocked=blocked) for rule in "rs"]
+    assert [one.partition(" in every")[0] for one in hints(cases)] == [hinted] * bool(hinted)

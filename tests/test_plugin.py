@@ -180,11 +180,10 @@ def test_a_run_folder_keeps_what_is_not_of_a_run(server: Server, tmp_path: Path)
     assert (run.returncode, "that are not from a run" in run.stderr) == (2, True)
 
 
-def test_results_that_cannot_be_written_are_no_success(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    run = few("--endpoint", server.url, "--run-dir", str(tmp_path / "run"), "--results", str(tmp_path / "file" / "r"))
-    assert run.returncode == 3
-    assert "NOT WRITTEN" in run.stdout
+def test_results_that_cannot_be_written_are_found_before_the_first_request(server: Server, tmp_path: Path) -> None:
+    run = few("--endpoint", server.url, "--run-dir", str(tmp_path / "run"), "--results", str(tmp_path))
+    assert (run.returncode, (tmp_path / "run").exists()) == (2, False)
+    assert run.stderr == f"conformance: {tmp_path} cannot be written: it is a folder\n"
 
 
 def test_smoke_is_selected_by_its_mark(server: Server, tmp_path: Path) -> None:

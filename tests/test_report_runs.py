@@ -146,12 +146,18 @@ def test_there_is_colour_at_a_terminal_unless_it_is_not_wanted(server: Server, t
     assert "of 2 responses received" in text
 
 
-def test_a_report_that_cannot_be_written_is_no_success(server: Server, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_found_before_the_first_request(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
+    page, folder = tmp_path / "file" / "page.html", tmp_path / "run"
+    run = pytest_run("--endpoint", server.url, "--only", SECOND, "--run-dir", str(folder), "--html", str(page))
+    assert (run.returncode, folder.exists()) == (2, False)
+    assert run.stderr == f"conformance: {page} cannot be written: {tmp_path / 'file'} is not a folder\n"
+
+
+def test_a_report_that_can_no_longer_be_written_is_no_success(server: Server, tmp_path: Path) -> None:
     run = pytest_run(
-        "--endpoint", server.url, "--only", SECOND, "--run-dir", str(tmp_path / "run"),
-        "--html", str(tmp_path / "file" / "page.html"),
-    )  # fmt: skip
+        "--endpoint", server.url, "--only", SECOND, "--run-dir", str(tmp_path / "run"), "--html", "/dev/full"
+    )
     assert run.returncode == 3
     assert "NOT WRITTEN" in run.stdout
 

@@ -16,11 +16,12 @@ from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine.preflight import refusal_kind
+from conformance.exchange.disappearance import disappearance
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 from conformance.results import score
-from conformance.wire.presence import Presence, disappearance
+from conformance.wire.presence import Presence
 from conformance.wire.reach import reach
 from tests.support.front import After, Front
 from tests.support.running import KEY, lines_of, run
@@ -313,7 +314,7 @@ def test_a_request_that_hangs_does_not_make_the_server_gone(tmp_path: Path, monk
 def test_a_gateway_whose_server_is_away_is_no_response_to_a_request(
     statuses: list[int], sent: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conformance.wire.presence._LOOK", 0.0)
+    monkeypatch.setattr("conformance.wire.outage._LOOK", 0.0)
     sender = Scripted(*(replace(at(number), status=status) for number, status in enumerate(statuses)))
     here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
     here.send(outgoing("good"))
@@ -322,6 +323,84 @@ def test_a_gateway_whose_server_is_away_is_no_response_to_a_request(
         here.send(outgoing("next"))
     assert (sender.sent, bad.status) == (sent, 200 if sent[-1] == "bad" else statuses[1])
     assert [one.status for one in bad.attempts] == ([502] if bad.status == 200 else [])
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 503])
+def test_a_refusal_of_every_request_is_no_response_to_any(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.wire.outage._LOOK", 0.05)
+    monkeypatch.setattr("conformance.wire.outage._PATIENCE", 0.2)
+    monkeypatch.setattr("conformance.wire.outage._CERTAIN", 0.2)
+    sender = Scripted(at(1), *(at(number, status) for number in range(2, 20)))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    good, first, later = (here.send(outgoing(name)) for name in ("good", "first", "later"))
+    assert set(sender.sent) == {"good", "first"}  # The control request is the first one.
+    why = f"{WITHHELD}the endpoint responds to every request with HTTP {status} since s2"
+    assert (good.status, first.detail, later.detail) == (200, why, why)
+    assert [one.status for one in first.attempts] == [status]
+    found = disappearance([good, first, later])
+    assert found is not None
+    assert found.says == (
+        f"the endpoint responds to every request with HTTP {status} since 14:13:22 UTC, "
+        "after 1 response (the last was s1); first was the first of these"
+    )
+
+
+@pytest.mark.parametrize(
+    ("auth", "statuses", "sent"),
+    [
+        ("api-key", [200, 401, 200], ["good", "bad", "good"]),  # The request is the cause.
+        ("api-key", [200, 401, 401, 200], ["good", "bad", "good", "good"]),  # The server locks keys out for a while.
+        ("api-key:wrong", [200, 401], ["good", "bad"]),
+    ],
+)
+def test_a_refused_key_is_evaluated_where_a_valid_one_is_accepted_later(
+    auth: str, statuses: list[int], sent: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.wire.outage._LOOK", 0.0)
+    sender = Scripted(*(at(number, status) for number, status in enumerate(statuses)))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    refused = here.send(replace(outgoing("bad"), auth=auth))
+    assert (refused.status, refused.attempts, sender.sent) == (401, (), sent)
+
+
+def test_a_form_that_is_always_denied_costs_few_control_requests(tmp_path: Path) -> None:
+    sender = Scripted(at(0), *(at(number, status) for number, status in enumerate([403, 200] * 3 + [403] * 5)))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    assert [here.send(outgoing(f"bad{number}")).status for number in range(8)] == [403] * 8
+    assert sender.left == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "sent", "received"),
+    [
+        ([200, 429, 200, 429, 200], ["good", "one", "one", "two", "two"], [200, 200]),
+        ([200, 429, 429, 429], ["good", "one", "one", "two"], [429, 429]),  # It did not help: not once more.
+    ],
+)
+def test_a_limit_of_a_minute_is_awaited(
+    statuses: list[int], sent: list[str], received: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.wire.rate_window.MINUTE", 0.0)
+    sender = Scripted(*(at(number, status) for number, status in enumerate(statuses)))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    one, two = here.send(outgoing("one")), here.send(outgoing("two"))
+    assert ([one.status, two.status], sender.sent) == (received, sent)
+    assert [attempt.status for attempt in one.attempts] == [429]
+
+
+@pytest.mark.parametrize(("auth", "headers"), [("bearer:wrong", ()), ("api-key", (("retry-after", "1"),))])
+def test_no_minute_is_awaited_for_an_invalid_key_or_beside_retry_after(
+    auth: str, headers: tuple[tuple[str, str], ...], tmp_path: Path
+) -> None:
+    sender = Scripted(at(1), replace(at(2, 429), headers=headers))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    assert here.send(replace(outgoing("busy"), auth=auth)).attempts == ()
 
 
 def test_workers_share_what_they_know_of_the_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Fi
     owner = _EVERY if some is wrong else scenario_of(some[0], case).about["refused"]
     others = [one for one in responses if one not in some]
     if len(some) > 1 and case.rule == owner and (status := always_busy(some, others)):
-        rest = f"no {'valid key' if some is wrong else 'other request'} did{error_detail(some[0])}"
+        rest = f"none of the {'valid' if some is wrong else 'other'} keys did{error_detail(some[0])}"
         message = f"{kind} invalid key received HTTP {status}, and {rest}"
         names = tuple(one.scenario for one in some)
         yield Finding(message, want=401, got=status, scenario=names[0], also=names[1:])

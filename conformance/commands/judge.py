@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from conformance.commands import CommandError
+from conformance.config.output_files import check_output_files
 from conformance.config.target import Misconfigured
 from conformance.contract.schemas import REVISIONS
 from conformance.exchange.run_directory import RESULTS
@@ -65,6 +66,7 @@ def main(options: argparse.Namespace) -> int:
     started = time.monotonic()
     gc.set_threshold(*_GC_THRESHOLDS)
     try:
+        check_output_files((options.results,))
         source = read_source(options.traffic, options.revision, options.target)
         traffic, target = source.traffic, source.target
         whole = evaluate_captures(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.commands import CommandError
+from conformance.config.output_files import check_output_files
 from conformance.config.target import Misconfigured, Target, resolve
 from conformance.contract.rules import proxy_catalogue
 from conformance.emulator.proxy import FAULTS, VARIANTS, ReferenceProxy
@@ -83,6 +84,7 @@ def main(options: argparse.Namespace) -> int:
     if options.start and not options.endpoint:
         raise CommandError("--start needs --endpoint, the base URL on which the proxy listens")
     try:
+        check_output_files((options.html, options.markdown))
         return _replay(options) if options.replay else _run(options)
     except (Misconfigured, NotStarted, OverflowError) as error:
         raise CommandError(str(error)) from None

@@ -17,6 +17,7 @@ from typing import Literal
 from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping, text
 from conformance.decode.response import CannotEvaluate, Received
+from conformance.exchange.disappearance import unconnected
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.scenarios.context import Context
@@ -25,7 +26,6 @@ from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.scenario import Scenario
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord, Pool, Sender
-from conformance.wire.presence import unconnected
 
 Kind = Literal["", "path", "key", "model", "balance"]
 """How a request was refused. ``path``: 404 or 405. ``key``: 401 or 403. ``model``: unknown model. ``balance``: 402.

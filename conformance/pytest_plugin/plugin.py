@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.config.output_files import check_output_files
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
 from conformance.engine import setup
@@ -20,7 +21,7 @@ from conformance.pytest_plugin.options import options
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner
 from conformance.pytest_plugin.side_items import RECORDING, SMOKE, BothSides, from_text, given, unrelated
-from conformance.report import allure
+from conformance.report import allure, outputs
 from conformance.results import baseline_file
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _runner(config: pytest.Config, sides: BothSides | None) -> Runner:
     file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
+    check_output_files(config.getoption(name) for name in ("results", *outputs.KINDS))
     only, skip = (unrelated(sides, config.getoption(name)) for name in ("only", "skip"))
     session, server = setup.create_session(
         settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), only,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.decode.tokens import cost
+from conformance.exchange.disappearance import disappearance
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.latency import first_byte, longest_gap, spread
 from conformance.exchange.run_directory import RESULTS, RunDirectory, write_atomically
@@ -23,7 +24,6 @@ from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import Effect
 from conformance.results.obstacles import obstacles
 from conformance.results.records import LONGEST_VALUE, BadRecord, CaseRecord, FindingRecord, RunEnd, RunHead, Tokens
-from conformance.wire.presence import disappearance
 
 #: The verdict of an internal error: a check raised an exception, or its process crashed.
 ERROR = "error"

@@ -10,9 +10,10 @@ limit for the first byte is short), the endpoint is gone.
 One request may also block a server for a while, so that no other is served. A request that ended without a response
 while others were under way, none of which received one meanwhile, is sent again alone when the control request is
 served: then it keeps no time-out that another request caused, and the one that caused it times out again. The same
-applies to a busy status (429, 5xx): a server may send it only for several requests at a time. Where the control
-request, too, receives a 502, 503 or 504, as from a gateway whose server restarts, it is sent until it is served, for 30
-seconds of a run at most, and then the request once more.
+applies to a busy status (429, 5xx): a server may send it only for several requests at a time.
+
+An endpoint that serves nothing more is as one that is gone: :mod:`conformance.wire.outage`. One that serves nothing
+until a minute is over: :mod:`conformance.wire.rate_window`.
 
 All processes of a run share this: which requests are under way, when the last response was received, who sends the
 control request, and that the endpoint is gone.
@@ -25,18 +26,20 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from conformance.config.target import Misconfigured, Target
-from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
+from conformance.config.target import Misconfigured, Target, is_loopback
+from conformance.exchange.disappearance import no_response_since, refused_since, unconnected
+from conformance.exchange.exchange import Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory, locked, write_atomically
 from conformance.wire.limits import Stopped
+from conformance.wire.outage import Outage, sends_valid_key
 from conformance.wire.pool import Sender
+from conformance.wire.rate_window import RateWindow
 from conformance.wire.retry import BESIDE_OTHERS, attempt_of
 from conformance.wire.turns import Turn, Turns
 
@@ -54,13 +57,8 @@ _CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
 #: the first byte.
 _BLOCKED, _BLOCKED_LIMITS = 30.0, 5
 
-#: Statuses of a gateway whose server is away.
-_AWAY = (502, 503, 504)
-
 #: Seconds for which a response shows that the endpoint is there.
 _RECENT = 2.0
-
-_GONE = "the endpoint stopped responding"
 
 #: The share of a request's wait in which no other received a response either, from which on one may be the cause.
 _SILENCE = 0.5
@@ -84,9 +82,10 @@ class Presence:
         self._answered = LastResponse(folder.locks / "answered")
         self._stopping = threading.Event()
         self._served: tuple[OutgoingRequest, float] | None = None
+        self._window = RateWindow(is_loopback(target.endpoint), self._stopping)
         self._first_lost = ""
         self._silent = 0
-        self._patience = _BLOCKED
+        self._outage = Outage(target.contract, lambda: control(target.first_byte_timeout), self._stopping)
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange; a withheld one if the endpoint is down."""
@@ -102,7 +101,8 @@ class Presence:
             self._silent = 0
             self._answered.now()
             self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
-            return self._alone(outgoing, exchange) if busy else self._after_outage(outgoing, exchange)
+            alone = self._alone(outgoing, exchange) if busy else self._after_outage(outgoing, exchange)
+            return self._after_minute(outgoing, alone)
         if unconnected(exchange):
             with locked(self._lock):
                 if not self._is_back(exchange):
@@ -156,30 +156,37 @@ class Presence:
         return replace(again, attempts=(*before.attempts, beside, *again.attempts))
 
     def _after_outage(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
-        """The exchange as it is, or what the request receives after an outage of the server behind a gateway."""
-        if before.status not in _AWAY or not self._outage_ends():
+        """The exchange as it is, or what the request receives after an outage; withheld if that does not end."""
+        if self._served is None or not self._outage.may_explain(outgoing, before):
+            return before
+        received = time.monotonic()
+        with locked(self._lock):
+            if not self._gone() and self._outage.lasts(self._served[0], before, received):
+                self._mark_gone(before, refused_since(before))
+            why = self._gone()
+        attempts = (*before.attempts, attempt_of(before, 0.0))
+        if why:
+            unserved = withheld(outgoing.key, outgoing.scenario, outgoing.sample, before.request, why)
+            return replace(unserved, attempts=attempts, sent_at=before.sent_at)
+        if not self._outage.ended_after(received):
             return before
         again = self._sender.send(outgoing)
-        attempts = (*before.attempts, attempt_of(before, 0.0), *again.attempts)
-        return before if again.withheld else replace(again, attempts=attempts)
+        return before if again.withheld else replace(again, attempts=(*attempts, *again.attempts))
 
-    def _outage_ends(self) -> bool:
-        """Whether the control request receives a status of a gateway, and then is served."""
-        if self._served is None:
-            return False
-        until, was_away, is_back = time.monotonic() + self._patience, False, False
-        with contextlib.closing(self._control_sender(self._target.first_byte_timeout)) as sender:
-            while time.monotonic() < until:
-                control = sender.send(self._served[0])
-                is_back = control.ok
-                received = {control.status, *(one.status for one in control.attempts)}
-                was_away = was_away or not received.isdisjoint(_AWAY)
-                if control.status not in _AWAY:
-                    break
-                if self._stopping.wait(_LOOK):
-                    raise Stopped
-        self._patience = max(0.0, until - time.monotonic() - _LOOK)  # A limit of the control requests too.
-        return was_away and is_back
+    def _after_minute(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
+        """The exchange as it is, or what the request receives when the server's limit of a minute is over."""
+        valid = self._served and sends_valid_key(outgoing, self._target.contract)
+        if not valid or not self._window.may_be_over(before):
+            return before
+        received = time.monotonic()
+        with locked(self._lock):
+            self._window.wait(received)
+        again = self._sender.send(outgoing)
+        if again.withheld:
+            return before
+        self._window.helped(again)
+        waited = attempt_of(before, time.monotonic() - received)
+        return replace(again, attempts=(*before.attempts, waited, *again.attempts))
 
     def stop(self) -> None:
         """Send no further request."""
@@ -204,7 +211,7 @@ class Presence:
                 return True
             except Misconfigured:
                 if time.monotonic() > until:
-                    self._mark_gone(exchange)
+                    self._mark_gone(exchange, no_response_since(exchange))
             if self._stopping.wait(_LOOK):
                 raise Stopped
         return False
@@ -229,13 +236,12 @@ class Presence:
                     break
         finally:
             sender.close()
-        self._mark_gone(exchange)
+        self._mark_gone(exchange, no_response_since(exchange))
 
-    def _mark_gone(self, exchange: Exchange) -> None:
+    def _mark_gone(self, exchange: Exchange, why: str) -> None:
         if not self._gone():
             self._first_lost = exchange.scenario
-            since = f"no response since {exchange.scenario}"
-            write_atomically(self._mark, f"{_GONE} at {_clock(_begun(exchange))}: {since}")
+            write_atomically(self._mark, why)
 
 
 class LastResponse:
@@ -256,55 +262,3 @@ class LastResponse:
     def at(self) -> float:
         """The moment; 0 before the first response."""
         return os.stat(self._file).st_mtime_ns / 1e9
-
-
-@dataclass(frozen=True)
-class Disappearance:
-    """An endpoint that stopped responding: when (unix seconds), the first scenario without a response, the number of
-    responses before, and the scenario of the last of these (empty without any)."""
-
-    since: float
-    scenario: str
-    answered: int
-    last: str
-
-    @property
-    def says(self) -> str:
-        """All of it in one line."""
-        many = f"{self.answered} response{'' if self.answered == 1 else 's'}"
-        last = f" (the last was {self.last})" if self.last else ""
-        return f"{_GONE} at {_clock(self.since)}, after {many}{last}; {self.scenario} was the first without a response"
-
-
-def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
-    """When the endpoint of these exchanges stopped responding; None if it did not."""
-    every = sorted(exchanges, key=lambda one: one.sent_at)
-    told = any(one.withheld and one.detail.startswith(WITHHELD + _GONE) for one in every)
-    sent = [one for one in every if one.ended != "not-sent"]
-    answered = [one for one in sent if one.status is not None]
-    last = answered[-1].sent_at if answered else 0.0
-    rest = [one for one in sent if one.status is None and one.sent_at + one.elapsed / 1000 > last]
-    if not rest or not (told or any(map(unconnected, rest))):
-        return None
-    first = min(rest, key=_begun)
-    return Disappearance(_begun(first), first.scenario, len(answered), _last(answered))
-
-
-def unconnected(exchange: Exchange) -> bool:
-    """Whether no connection was established, so that the request was not sent."""
-    return exchange.ended == "unreachable" or (
-        exchange.ended == "time-out" and exchange.detail.startswith("ConnectTimeout")
-    )
-
-
-def _last(answered: Sequence[Exchange]) -> str:
-    return max(answered, key=lambda one: one.sent_at + one.elapsed / 1000).scenario if answered else ""
-
-
-def _begun(exchange: Exchange) -> float:
-    """When the first attempt was sent."""
-    return exchange.sent_at - sum(one.waited for one in exchange.attempts)
-
-
-def _clock(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S UTC")

@@ -151,7 +151,7 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "unsupported member"),
         ("every wrong key 429", "auth",
          lambda _, usual: Refusal(429, {"message": "slow down", "code": "429"}) if usual else None,
-         "auth.wrong-bearer-refused", "every invalid key received HTTP 429, and no valid key did"),
+         "auth.wrong-bearer-refused", "every invalid key received HTTP 429, and none of the valid keys did"),
         ("every plain response failed", "reply", _fails_plain(lambda _: True), "response.ends-final",
          "the final status is 'failed'"),
         ("every plain response to a client failed", "reply", _fails_plain(_by_a_client), "response.ends-final",

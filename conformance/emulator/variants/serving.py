@@ -74,12 +74,13 @@ def honoured_choice(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
     return replace(parsed, tools=()) if ctx.body.get("tool_choice") == "none" else parsed
 
 
-def busy(test: Callable[[Context], bool], status: int, *headers: tuple[str, str]) -> Hook[Reply]:
+def busy(test: Callable[[Context], bool], status: int, *headers: tuple[str, str], refused: bool = False) -> Hook[Reply]:
+    """``refused``: also in place of refusals."""
     kind = "limitation" if status == 429 else "server_error"
     body = of(status, "Too many requests" if status == 429 else "Service overloaded", "", kind).envelope()
 
     def hook(ctx: Context, reply: Reply) -> Reply:
-        if not ctx.served or not test(ctx):
+        if not (ctx.served or refused) or not test(ctx):
             return reply
         away = replace(reply, headers=[*reply.headers, *headers], framing="length").coded(status)
         return away.having("Content-Type", "application/json").saying(body)
@@ -309,6 +310,8 @@ VARIANTS = [
         429, ("Retry-After", "0"))),
     variant("behaviour.every-ninth-is-429", BUSY, reply=busy(
         lambda ctx: ctx.count("ninth") % 9 == 8, 429, ("Retry-After", "0"))),
+    variant("behaviour.other-methods-limited", BUSY, reply=busy(
+        lambda ctx: ctx.method != "POST" and ctx.count(ctx.method) == 0, 429, ("Retry-After", "0"), refused=True)),
     variant("behaviour.invalid-keys-limited", BUSY, auth=lambda ctx, refusal: refusal and (
         LIMITED if ctx.count("invalid") > 2 else refusal)),
     variant("behaviour.closed-stream-occupies-slot-with-429", BUSY, reply=busy(
