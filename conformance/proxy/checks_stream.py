@@ -113,7 +113,7 @@ def concurrent(view: View) -> Findings:
         )
 
 
-#: The types of the deltas that a probe can hold; some translators send reasoning as a summary.
+#: The types of the deltas that wait in a probe; some translators send reasoning as a summary.
 _DELTAS = {
     "text": ("output_text",), "reasoning": ("reasoning_text", "reasoning_summary_text"),
     "arguments": ("function_call_arguments",),

@@ -142,6 +142,9 @@ def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Di
         had, sent = sent, _merged([replace(one, reasoning=[]) for one in sent])
         if any(one.reasoning for one in had) and not _lost_calls(sent, received):  # Else its message is lost.
             says = "a reasoning item of the input did not reach the upstream"
+            text = "\n".join(text for one in received for text in one.texts)
+            if all(thought in text for one in had for thought in one.reasoning):
+                says = "a reasoning item of the input reached the upstream in a text, not as reasoning"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
     roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
     if roles == [one.role for one in all_received]:

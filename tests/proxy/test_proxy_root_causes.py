@@ -97,6 +97,28 @@ def test_a_request_that_is_sent_twice_is_not_also_kept_after_a_disconnect() -> N
     assert set(violated("responses", FAULTS["sends-twice"], probes)) == {"request.sent-once"}
 
 
+def test_reasoning_that_reached_the_upstream_as_text_is_not_lost() -> None:
+    def as_text(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for one in items:
+            if thought := one.pop("reasoning_content", None):
+                one["content"] = f"<think>{thought}</think>"
+        return items
+
+    found = violated("chat", Habit("", "", sent=messages(as_text)), ["request.reasoning-item"])
+    assert set(found) == {"request.reasoning"}
+    assert "in a text" in found["request.reasoning"]
+
+
+def test_a_second_request_for_a_stream_is_not_taken_for_the_first() -> None:
+    recording = recorded("responses", CLEAN, ["response.text*"])
+    plain, stream = (
+        next(one for one in recording.records if one.probe == f"response.text{end}") for end in ("", ".stream")
+    )
+    both = replace(stream.pairs[0], upstream=(*stream.pairs[0].upstream, *plain.pairs[0].upstream))
+    found = problems(evaluate(replace(recording, records=(replace(stream, pairs=(both,)),))))
+    assert set(found) == {"request.sent-once"}
+
+
 def test_a_text_that_is_lost_behind_an_image_is_not_also_out_of_order() -> None:
     habit = Habit("", "", sent=messages(lambda items: [_with_first_text(one) for one in items]))
     assert set(violated("responses", habit, ["request.parts", "request.image"])) == {"request.texts"}

@@ -10,7 +10,7 @@ def probes(dialect: str) -> list[Probe]:
     """The probes of a dialect, in the order in which they are sent. Failures are late: a proxy can stop sending
     requests to an upstream that fails."""
     made = [
-        *requests.PROBES, *media.PROBES, *responses.PROBES, *forms.probes(dialect), *streams.PROBES, *connections.PROBES,
-        *failures.probes(dialect), *streams.LAST,
+        *requests.PROBES, *media.PROBES, *responses.PROBES, *forms.probes(dialect), *streams.PROBES,
+        *connections.PROBES, *failures.probes(dialect), *streams.LAST,
     ]  # fmt: skip
     return [one for one in made if not one.dialects or dialect in one.dialects]
