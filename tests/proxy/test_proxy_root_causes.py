@@ -12,7 +12,7 @@ from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
 from conformance.emulator.proxy.changes import deltas, final, message_text, messages
-from conformance.emulator.proxy.habit import CLEAN, Context, Habit
+from conformance.emulator.proxy.habit import CLEAN, Context, Failure, Habit
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
@@ -117,6 +117,29 @@ def test_a_second_request_for_a_stream_is_not_taken_for_the_first() -> None:
     both = replace(stream.pairs[0], upstream=(*stream.pairs[0].upstream, *plain.pairs[0].upstream))
     found = problems(evaluate(replace(recording, records=(replace(stream, pairs=(both,)),))))
     assert set(found) == {"request.sent-once"}
+
+
+def test_a_request_with_the_input_of_another_is_one_cause() -> None:
+    def latest(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+        ctx.memory["latest"] = body["input"]
+        time.sleep(0.05)
+        return {**body, "input": ctx.memory["latest"]}
+
+    probes = ["request.string*", "response.text*", "concurrent.*"]
+    assert set(violated("responses", Habit("", "", sent=latest), probes)) == {"response.not-mixed"}
+
+
+def test_the_error_of_a_failure_is_not_kept_for_the_next_response() -> None:
+    def noted(ctx: Context, failure: Failure) -> Failure:
+        ctx.memory["error"] = {"code": "server_error", "message": failure.message}
+        return failure
+
+    def with_error(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+        return {**body, "error": ctx.memory.get("error")}
+
+    habit = Habit("", "", failure=noted, plain=with_error)
+    probes = ["request.string", "failure.50*", "failure.after*"]
+    assert set(violated("responses", habit, probes)) == {"failure.survives"}
 
 
 def test_a_text_that_is_lost_behind_an_image_is_not_also_out_of_order() -> None:
