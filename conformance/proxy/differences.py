@@ -145,6 +145,9 @@ def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Di
         had, sent = sent, _merged([replace(one, reasoning=[]) for one in sent])
         if any(one.reasoning for one in had) and not _lost_calls(sent, received):  # Else its message is lost.
             says = "a reasoning item of the input did not reach the upstream"
+            text = "\n".join(text for one in received for text in one.texts)
+            if all(thought in text for one in had for thought in one.reasoning):
+                says = "a reasoning item of the input reached the upstream in a text, not as reasoning"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
     roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
     if len(all_received) > len(received) and is_part([one.role for one in all_received], roles):
@@ -195,7 +198,7 @@ def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     if lost := [one for one in sent.media if one not in received.media]:
         message = f"{where}: the upstream did not receive {lost[0][:60]}"
         yield Difference("request.media", message, lost[0][:200], [one[:200] for one in received.media], LOST)
-    elif sent.media and (want := _joined(sent.order)) != (got := _joined(received.order)):
+    elif sent.media and not missing and (want := _joined(sent.order)) != (got := _joined(received.order)):
         message = f"{where}: the texts and images are in the order {listed(got)}, expected {listed(want)}"
         yield Difference("request.roles-and-order", message, want, got)
     if sent.reasoning:
