@@ -76,8 +76,9 @@ def _among_all(tag: str) -> Selector:
     """A case for each scenario with the tag, beside all others that may show that the model reasons."""
 
     def select(context: Context) -> list[Group]:
-        tags = {"thinking", "thinking-call", "effort-default"}
-        others = tuple(one.name for one in context.scenarios.values() if one.tags & tags)
+        tags, off = {"thinking", "thinking-call", "effort-default"}, context.contract.turns_thinking_off
+        every = context.scenarios.values()
+        others = tuple(one.name for one in every if one.tags & tags or (one.factors and not off(one.body)))
         return [replace(group, beside=others) for group in each(tag)(context)]
 
     return select

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.contract.revisions import DEFAULT
-from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
 from conformance.proxy.conversation import Conversation, Turn, counted, results_by_id
 from conformance.proxy.outcomes import Call
+from conformance.proxy.parameter_values import is_default, is_same
 from conformance.proxy.texts import changed_encoding, is_part, listed, marked, same_json, text_differs
 from conformance.proxy.tool_schemas import has_references, resolved, same_parameters
-
-#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
-_ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
-
-#: Parameters with the values by which a proxy can state the documented default.
-_DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "temperature": (1,), "top_p": (0.95, 1), "max_output_tokens": (Schemas(DEFAULT).most_output_tokens, 32768),
-    "tool_choice": ("auto",), "effort": _ON,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -273,32 +262,17 @@ def _strict(name: str, want: Any, got: Any) -> Iterator[Difference]:
 def _parameters(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     for name, value in sent.parameters.items():
         actual = received.parameters.get(name, MISSING)
-        if not _same_value(name, value, actual):
+        if not is_same(name, value, actual):
             what = "no such parameter" if actual is MISSING else f"{actual!r}"
             message = f"{name}: the client sent {value!r}, the upstream received {what}"
             got = None if actual is MISSING else actual
             yield Difference("request.parameters", message, value, got, f"{name} = {actual!r}")
     for name, value in received.parameters.items():
-        if name not in sent.parameters and not any(_equal(value, one) for one in _DEFAULTS.get(name, ())):
+        if name not in sent.parameters and not is_default(name, value):
             off = (name, value) == ("effort", "off")  # The dialect has several.
             what = "a parameter that disables reasoning" if off else f"{name} = {value!r}"
             message = f"the upstream received {what}, which the client did not send"
             yield Difference("request.nothing-added", message, None, value, f"{name} = {value!r}")
-
-
-def _same_value(name: str, value: Any, actual: Any) -> bool:
-    if name == "tool_choice" and value == "auto":
-        return actual in (MISSING, "auto")  # The default, which can be left out.
-    if name == "effort":
-        return actual in ("none", "off", "disabled") if value == "none" else actual in (value, "on")
-    return _equal(value, actual)
-
-
-def _equal(value: Any, actual: Any) -> bool:
-    numbers = [one for one in (value, actual) if isinstance(one, int | float) and not isinstance(one, bool)]
-    if len(numbers) == 2:
-        return math.isclose(numbers[0], numbers[1], rel_tol=1e-9)
-    return bool(value == actual) and len(numbers) == 0
 
 
 def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Difference]:
