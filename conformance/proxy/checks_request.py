@@ -19,7 +19,7 @@ from conformance.proxy.upstream import CANARY
 COMPARED = ("request",)
 
 #: The kinds of probes in which the upstream serves each request.
-SERVED = ("request", "repeated", "round-trip", "response")
+SERVED = ("request", "repeated", "round-trip", "response", "media")
 
 #: Statuses after which a request can be sent again unchanged, with a chance of another result.
 RETRIED = (401, 407, 408, 409, 425, 429)
@@ -35,9 +35,8 @@ def served(view: View) -> Findings:
         must_not_be_limited(pair)
         leg = pair.client
         refused = leg.status is not None and 400 <= leg.status < 500
-        if leg.ok and not _is_response(leg):
-            kind = leg.header("content-type", True)
-            message = f"the client received {status_of(leg)} with a body that is no Response ({kind}): {_excerpt(leg)}"
+        if leg.ok and (why := _unreadable(leg)):
+            message = f"the client received {status_of(leg)} with {why}: {_excerpt(leg)}"
             yield Finding(message, "a Response", _excerpt(leg), at)
         failed = has_failed(leg) and not pair.upstream
         if (leg.ok and not failed) or (view.record.about.get("may_refuse") and refused and not pair.upstream):
@@ -50,10 +49,25 @@ def served(view: View) -> Findings:
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
 
-def _is_response(leg: Leg) -> bool:
+def _unreadable(leg: Leg) -> str:
+    """What the body is instead of a Response, in words; empty if it is one."""
     try:
         outcome(leg, "responses")
-    except CannotEvaluate:
+    except CannotEvaluate as error:
+        kind = leg.header("content-type", True)
+        if leg.wrong_coding:
+            return str(error).removeprefix("received ")
+        if leg.reply.startswith(b"{") and not _ends(leg.reply):
+            return f"JSON that ends early, after {len(leg.reply)} bytes ({kind})"
+        return f"a body that is no Response ({kind})"
+    return ""
+
+
+def _ends(body: bytes) -> bool:
+    """Whether JSON is complete; what follows it does not matter."""
+    try:
+        json.JSONDecoder().raw_decode(body.decode("utf-8", "replace"))
+    except ValueError:
         return False
     return True
 
@@ -67,7 +81,7 @@ def _excerpt(leg: Leg) -> str:
 def reaches(view: View) -> Findings:
     """Each served request causes an upstream request, which contains the canary of the input."""
     for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok or not _is_response(pair.client) or has_failed(pair.client):
+        if not pair.client.ok or _unreadable(pair.client) or has_failed(pair.client):
             raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response that was served")
         if not pair.upstream:
             again = ": it is that of the same request before, from a cache" * (at > 0)

@@ -88,11 +88,11 @@ _PARSED = ("proxy.response.calls", "proxy.request.served")
 _LOCKED = ("proxy.cancel.next-served", "proxy.failure.survives", "proxy.request.served")
 _LATER, _LAST = ("cancel", "connection", "failure"), tuple(one.name for one in LAST)
 
-#: The rules that a proxy violates that mixes responses, also in other probes that are sent together; the rules of an
-#: endpoint are others.
+#: The rules that a proxy violates that mixes responses, or sends the request of another client again, also in other
+#: probes that are sent together; the rules of an endpoint are others.
 _MIXED = (
     "proxy.response.not-mixed", "proxy.response.text", "proxy.response.reasoning", "proxy.response.calls",
-    "proxy.response.finish",
+    "proxy.response.finish", "proxy.request.sent-once",
 )  # fmt: skip
 
 #: The rules that a proxy violates that serves so many requests at a time, and loses their places.

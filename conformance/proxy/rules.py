@@ -72,12 +72,13 @@ class View:
         return leg
 
     def upstream(self, pair: Pair | None = None) -> Leg:
-        """The last upstream request of a pair, if possible one that was served to its end. :class:`CannotEvaluate`
-        without one."""
-        legs = (pair or self.pair).upstream
-        if not legs:
+        """The last upstream request of a pair, if possible one that was served to its end, and that streams if the
+        client's does. :class:`CannotEvaluate` without one."""
+        made = pair or self.pair
+        if not made.upstream:
             raise CannotEvaluate("no request reached the upstream")
-        return ([leg for leg in legs if leg.ok and leg.ended == "clean"] or legs)[-1]
+        served = [leg for leg in made.upstream if leg.ok and leg.ended == "clean"] or made.upstream
+        return ([leg for leg in served if leg.requests_stream == made.client.requests_stream] or served)[-1]
 
 
 Check = Callable[[View], Findings]
@@ -103,7 +104,7 @@ RULES: list[Rule] = []
 ALL = (
     "request", "undocumented", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming",
     "concurrent", "cancel", "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
-    "after-cancel",
+    "after-cancel", "media",
 )  # fmt: skip
 
 
