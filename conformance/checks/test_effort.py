@@ -76,8 +76,9 @@ def _among_all(tag: str) -> Selector:
     """A case for each scenario with the tag, beside all others that may show that the model reasons."""
 
     def select(context: Context) -> list[Group]:
-        tags = {"thinking", "thinking-call", "effort-default"}
-        others = tuple(one.name for one in context.scenarios.values() if one.tags & tags)
+        tags, off = {"thinking", "thinking-call", "effort-default"}, context.contract.turns_thinking_off
+        every = context.scenarios.values()
+        others = tuple(one.name for one in every if one.tags & tags or (one.factors and not off(one.body)))
         return [replace(group, beside=others) for group in each(tag)(context)]
 
     return select
@@ -205,7 +206,9 @@ def test_reasoning_item_contains_reasoning_text(received: Received, case: Case) 
                 yield Finding(message, f"{pointer}/{index}/type", received.event, "reasoning_text", part["type"])
         needless = received.response.get("status") != "completed" or _may_be_hidden(item, case)
         if not needless and received.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
-            message = "a reasoning item contains no reasoning text, but reasoning_tokens is greater than 0"
+            summarised = any(text(part.get("text")) for part in objects(item.get("summary")))
+            has = "has its text only in summary" if summarised else "contains no reasoning text"
+            message = f"a reasoning item {has}, but reasoning_tokens is greater than 0"
             yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content"))
 
 

@@ -15,6 +15,7 @@ from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, OF_THE_ACCOUNT
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
 from conformance.judge.error_words import exception_of, failure_detail, words_of_error
+from conformance.judge.findings import MAY_BE_REFUSED
 from conformance.judge.samples import response_of
 from conformance.judge.strict_tools import if_strict_is_required
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
@@ -152,7 +153,7 @@ def must_be_a_response(received: Received) -> Findings:
     """A finding if the body of a 200 is not a final Response, plain or streamed; other rules check its schema."""
     yield EXAMINED
     if (failure := ends_in_failure(received)) is not None:
-        yield Finding(f"HTTP 200, and {failure}", "/type", received.event, "a Response or a 4xx status", "a failure")
+        yield Finding(f"HTTP 200, and {failure}", "/type", received.event, MAY_BE_REFUSED, "a failure")
         return
     try:
         response = received.response

@@ -32,16 +32,17 @@ def lack_of_reasoning(received: Received, others: list[Received]) -> str:
     """The message about a response without reasoning to a question that needs it.
 
     ``others`` are the responses to requests that turn reasoning on, or do not mention it. Raises
-    :class:`CannotEvaluate` where one of them shows that the model reasons now and then. A model that reasons only where
-    the request has no ``reasoning``, or always at the other efforts and never at this one, does not: what was sent has
-    turned it off.
+    :class:`CannotEvaluate` where one of them shows that the model reasons now and then. A model that reasons always
+    where the request has no ``reasoning`` and never where it has, or always at the other efforts and never at this one,
+    does not: what was sent has turned it off.
     """
     served = [one for one in others if one.exchange.ok]
     sent = [one for one in served if "reasoning" in one.sent]
+    without = [one for one in served if "reasoning" not in one.sent]
     thinking = [one for one in served if shows_thinking(one)]
     if message := _at_this_effort_only(received, sent):
         return message
-    if thinking and (any("reasoning" in one.sent for one in thinking) or len(sent) < MANY):
+    if thinking and (thinking != without or min(len(sent), len(without)) < MANY):
         raise CannotEvaluate(f"the model did not reason here, but did in {thinking[0].scenario}")
     message = f"no reasoning for a question that needs it, in {len(received.samples)} attempts"
     if thinking:

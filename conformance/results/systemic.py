@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from conformance.judge.findings import MAY_BE_REFUSED
 from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
@@ -25,8 +26,13 @@ _CREDENTIALS = "auth."
 #: How a stream that reports an error ends, in a message: its failure event, with the server's words.
 STREAM_END = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 
-#: The words of an error that is the body of a response with the status of a success.
-_BODY = re.compile(r"an error body with HTTP 2\d\d: (.*)$", re.DOTALL)
+#: The words of an error that is the body of a response with the status of a success, or a failed Response.
+_BODY = re.compile(
+    r"(?:an error (?:body )?with HTTP 2\d\d|the final status (?:of the response )?is 'failed'): (.*)$", re.DOTALL
+)
+
+#: The event in which a stream ends, before the server's words: a Response that has failed states them without one.
+_EVENT = re.compile(r"(?:error|response\.\w+)(?: with status 'failed')?: ")
 
 #: A request that is refused, with the server's words; the name of a parameter is no part of a message.
 _REFUSAL, _NAME = re.compile(r"received HTTP [45]\d\d: (.{8,})$", re.DOTALL), re.compile(r"[\w.\[\]-]+$")
@@ -182,7 +188,7 @@ def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord
     """The scenarios of other responses that end in the same error, or are it: the server may refuse these requests.
     Other refusals that are such an error without a stream are a kind of their own."""
     ends = {end for one in naming for end in _ends(one, bodies=True)}
-    found: set[str] = set()
+    found = _refused_in_streams(broken) if naming[0].requirement == _SAME_STATUS else set()
     for one in broken:
         own = _ends(one, bodies=one.requirement != naming[0].requirement)
         if own and own <= ends:
@@ -190,9 +196,18 @@ def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord
     return found
 
 
+def _refused_in_streams(broken: Sequence[CaseRecord]) -> set[str]:
+    """The scenarios of requests that may be refused, whose streams end in a failure: their refusal has no status."""
+    found: set[str] = set()
+    for one in broken:
+        if all(each.want == MAY_BE_REFUSED and STREAM_END.search(each.message) for each in one.findings):
+            found |= one.found_in
+    return found
+
+
 def _ends(line: CaseRecord, bodies: bool) -> set[str]:
     found = (STREAM_END.search(one.message) or (bodies and _BODY.match(one.message)) for one in line.findings)
-    return {end[1].removeprefix("error: ") for end in found if end}
+    return {_EVENT.sub("", end[1], count=1) if _EVENT.match(end[1]) else end[1] for end in found if end}
 
 
 def _ends_so(end: str, line: CaseRecord) -> bool:

@@ -31,6 +31,58 @@ def _error_stream(ctx: Context, reply: Reply) -> Reply:
     return Reply(200, "OK", [("Content-Type", "text/event-stream")], [(0, chunk)])
 
 
+def _wrapped(stream: bool | None, as_text: bool = False) -> Callable[[Context, Reply], Reply]:
+    """A refusal as a Response with HTTP 200 that has failed, or that is complete and has the error as its text; with
+    ``stream`` only for such requests."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        if not 400 <= reply.status < 500 or ctx.method != "POST" or stream not in (None, ctx.stream):
+            return reply
+        error = json.loads(reply.body.decode().removeprefix("data:"))["error"]
+        says = f"Error: {error['message']} {error.get('param') or ''}".strip()
+        body = _response(ctx, says) if as_text else _response(ctx, says, "failed")
+        if not ctx.stream:
+            return reply.coded(200).having("Content-Type", "application/json").saying(body)
+        chunks = [(0.0, f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode()) for one in _events(body)]
+        return Reply(200, "OK", [("Content-Type", "text/event-stream")], chunks)
+
+    return hook
+
+
+def _response(ctx: Context, says: str, status: str = "completed") -> Object:
+    part = {"type": "output_text", "text": says, "annotations": []}
+    item = {"id": ctx.new_id("msg_"), "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    failed = status == "failed"
+    return {
+        "id": ctx.new_id("resp_"), "object": "response", "created_at": int(ctx.now), "status": status,
+        "error": {"code": "server_error", "message": says} if failed else None, "incomplete_details": None,
+        "model": ctx.body.get("model") or "mimo-v2.5-pro", "metadata": None, "output": [] if failed else [item],
+        "output_text": "" if failed else says,
+        "usage": None if failed else {
+            "input_tokens": 9, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 9,
+            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 18},
+    }  # fmt: skip
+
+
+def _events(final: Object) -> list[Object]:
+    """The stream of a Response with at most one message."""
+    begun = {**final, "status": "in_progress", "error": None, "output": [], "output_text": "", "usage": None}
+    made: list[Object] = [{"type": f"response.{name}", "response": begun} for name in ("created", "in_progress")]
+    for item in final["output"]:
+        [part], place = item["content"], {"item_id": item["id"], "output_index": 0, "content_index": 0}
+        opened = {**item, "status": "in_progress", "content": []}
+        made += [
+            {"type": "response.output_item.added", "output_index": 0, "item": opened},
+            {"type": "response.content_part.added", **place, "part": {**part, "text": ""}},
+            {"type": "response.output_text.delta", **place, "delta": part["text"]},
+            {"type": "response.output_text.done", **place, "text": part["text"]},
+            {"type": "response.content_part.done", **place, "part": part},
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+        ]
+    made.append({"type": f"response.{final['status']}", "response": final})
+    return [{**one, "sequence_number": number} for number, one in enumerate(made)]
+
+
 def _final(change: Callable[[list[Any]], object]) -> Callable[[Context, list[Object]], list[Object]]:
     """Changes the output of the final Response in streams."""
 
@@ -55,6 +107,19 @@ def _of_another(ctx: Context, chunks: list[bytes]) -> list[bytes]:
     with ctx.lock:
         before, ctx.memory["chunks"] = ctx.memory.get("chunks", []), list(chunks)
     return [*(before[:6] if ctx.responses % 5 == 3 else []), *chunks]
+
+
+def _heartbeat(write: Callable[[bytes, bytes], bytes]) -> Callable[[Context, list[bytes]], list[bytes]]:
+    """Writes each third event with a heartbeat: by its event line and the JSON of its data."""
+
+    def hook(_: Context, chunks: list[bytes]) -> list[bytes]:
+        made = []
+        for number, chunk in enumerate(chunks):
+            head, _, data = chunk.partition(b"\ndata: ")
+            made.append(write(head, data.strip()) if number % 3 == 2 and data else chunk)
+        return made
+
+    return hook
 
 
 def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
@@ -153,6 +218,35 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
         ("every 4xx turned into a 200", "reply", _success, "error.real-status", "an error body with HTTP 200"),
         ("a refused stream answered with a 200 stream", "reply", _error_stream, "error.real-status",
          "an error with HTTP 200: the stream ends in error"),
+        ("every refusal a failed Response with 200", "reply", _wrapped(None), "error.real-status",
+         "an error with HTTP 200"),
+        ("every refused stream a failed Response with 200", "reply", _wrapped(True), "error.streaming-same-status",
+         "for the plain request, HTTP 200 with stream: true"),
+        ("every refusal the text of a completed Response", "reply", _wrapped(None, as_text=True), "error.real-status",
+         "is the text of a completed Response"),
+        ("every refused stream the text of a completed Response", "reply", _wrapped(True, as_text=True),
+         "error.real-status", "is the text of a completed Response"),
+        ("a comment glued to the data field", "chunks",
+         _heartbeat(lambda head, data: head + b"\n: keepalive" + b"data: " + data + b"\n\n"), "sse.frames-parse",
+         "is in a comment line, which parsers ignore"),
+        ("a comment with a blank line in an event", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b"\n: ping\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which the comment ': ping' interrupts"),
+        ("a comment in the line of the data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b": ping\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which the comment ': ping' interrupts"),
+        ("an event divided by a blank line", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b"\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which a blank line interrupts"),
+        ("a comment behind the data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b": keepalive\n\n"),
+         "sse.data-is-json-object", "frame 2: the comment ': keepalive' is on the line of the data"),
+        ("a comment in place of the blank line", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b"\n: keepalive\n"), "sse.data-is-json-object",
+         "frame 2 contains the data of 2 events: the blank line between them is missing"),
+        ("a heartbeat as data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b"\n\ndata: ping\n\n"), "sse.data-is-json-object",
+         "is not a JSON object: 'ping'"),
         ("a final output in another order", "events", _final(list.reverse), "sum.final-output",
          "the final output has the streamed items in another order"),
         ("a final output that lacks an item", "events", _final(list.pop), "sum.final-output",
