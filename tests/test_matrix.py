@@ -23,7 +23,6 @@ UNSEEN = {
     "effort.default-thinks-only-streaming": "what happens without reasoning is not said, nor that it is alike",
     "effort.medium-in-two-items": "how often a model stops to think is its own affair",
     "parallel.models-mix": "it takes two models, and a run asks for one",
-    "request.unknown-model-is-503": "several requests about the model meet it: it may be the server's own trouble",
     "usage.input-details-empty": "the page's own example has it: that Codex stops at it is recorded only",
     "sum.plain-in-two-messages": "several messages are legal, and a model may write two today and one tomorrow",
     "sum.stream-without-metadata": "null, as in the plain answer, is as good as absent",
