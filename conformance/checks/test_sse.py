@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from conformance.decode.events import DONE_MARKER
-from conformance.decode.json_text import Reader
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sse import Frame
 from conformance.exchange.exchange import content_coding
 from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
+from conformance.judge.broken_events import swallowed_events, why_invalid
 from conformance.judge.common import body_has_its_end, excerpt, need_complete
 from conformance.judge.encodings import must_be_encoded
 from conformance.judge.selectors import RESPONSES, STREAMS, together
@@ -81,6 +81,13 @@ def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
     for found in _NO_FIELD.finditer(b"\n" + received.exchange.body, len(foreign)):
         got = found[1].decode("utf-8", "replace")
         yield Finding("a line of the stream has no field name", want="data: ...", got=got)
+    yield from _in_comments(received)
+
+
+def _in_comments(received: Received) -> Findings:
+    for kind, line in swallowed_events(received):
+        message = f"{kind} is in a comment line, which parsers ignore: no line end precedes data:"
+        yield Finding(message, want="data: at the beginning of a line", got=line)
 
 
 def _before_the_first_field(body: bytes) -> bytes:
@@ -94,17 +101,7 @@ def _before_the_first_field(body: bytes) -> bytes:
 def test_data_is_a_json_object(received: Received) -> Findings:
     yield Examined(len(received.frames))
     for frame in received.invalid_frames:
-        message = f"the data of frame {frame.index} is not a JSON object{_why_invalid(frame.data)}"
-        yield Finding(message, want="a JSON object", got=frame.data[:160])
-
-
-def _why_invalid(data: str) -> str:
-    """Why it is not JSON; empty where it is JSON of another type."""
-    try:
-        Reader().load(data)
-    except ValueError as error:
-        return f": {error}"
-    return ""
+        yield Finding(why_invalid(received, frame), want="a JSON object", got=frame.data[:160])
 
 
 @check("sse.last-frame-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
@@ -112,7 +109,11 @@ def test_last_frame_is_dispatched(received: Received) -> Findings:
     if received.exchange.ended == "clean":
         yield Examined(bool(received.frames or received.undispatched))
     if received.exchange.ended == "clean" and received.undispatched:
-        message = "the stream ends inside an event: the blank line that dispatches it is missing"
+        line = received.exchange.body.splitlines()[-1].decode("utf-8", "replace")
+        missing = "the blank line that dispatches it is missing"
+        if line.startswith(":"):
+            missing = f"a comment line is in the place of the blank line that dispatches it ({line[:40]!r})"
+        message = f"the stream ends inside an event: {missing}"
         yield Finding(message, want="a blank line at the end", got=received.undispatched[:160])
 
 

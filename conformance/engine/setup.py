@@ -78,6 +78,7 @@ def create_session(
     explore_seed: int | None = None,
     skips: Sequence[str] = (),
     label: str = "",
+    stopped: bool = False,
 ) -> tuple[Session, Server | None]:
     """The session of the main process, and the built-in endpoint if it is the target (else None).
 
@@ -86,7 +87,8 @@ def create_session(
     responses are used instead of the endpoint's. ``clients`` is the folder with the installed real clients.
     ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``, ``skips`` those of
     ``--skip``; each must select a case. ``explore`` is the number of random requests, ``explore_seed`` the seed from
-    which they are drawn (None: the run's nonce). ``label`` names the run. Raises
+    which they are drawn (None: the run's nonce). ``label`` names the run. ``stopped``: the
+    endpoint is a proxy that served nothing more already, so that it need not accept connections. Raises
     :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
@@ -106,7 +108,7 @@ def create_session(
     with open_run_folder(path, overwrite) as folder:
         client_lane = lane(folder, clients, recording.path if recording else None)
         context = _context(target, client_lane, selections, skips, random)
-        if mode == "live":
+        if mode == "live" and not stopped:
             from conformance.wire.reach import reach  # A replay needs no HTTP client, which takes a tenth of a second.
 
             reach(target)

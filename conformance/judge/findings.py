@@ -11,6 +11,9 @@ from conformance.decode.events import Event
 from conformance.decode.violation import Violation
 from conformance.judge.normalise import without_numbers
 
+#: What is expected for a request that a server may refuse or serve.
+MAY_BE_REFUSED = "a Response or a 4xx status"
+
 #: Characters of a finding's message or pointer that are kept.
 _LONGEST = 2000
 

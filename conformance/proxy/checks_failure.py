@@ -9,7 +9,7 @@ from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, received, streams
 from conformance.proxy.records import Leg
-from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
+from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, rule, status_of
 from conformance.proxy.texts import same_json
 
 #: Statuses about the client's request, which stay 4xx for the client.
@@ -267,11 +267,18 @@ def no_address(view: View) -> Findings:
 @rule("failure.survives", "after", "once")
 def survives(view: View) -> Findings:
     """An ordinary request is served after failures, at the last attempt."""
-    leg = view.record.pairs[-1].client if view.record.pairs else view.client
+    legs = [pair.client for pair in view.record.pairs] or [view.client]
+    leg, seconds = legs[-1], (legs[-1].ended_at - legs[0].ended_at) / 1000
+    still = f", and {seconds:.0f} s later too" * (seconds >= 1)
     if view.record.about.get("status") and _claim(leg) in ("error", "failed") and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
+    if view.record.pairs:
+        must_not_be_limited(view.record.pairs[-1])
+    if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
+        raise CannotEvaluate("such requests were not served before the failures either")
     if not leg.ok:
-        yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)
+        says = f"an ordinary request after failures of the upstream received {status_of(leg)}{still}"
+        yield Finding(says, 200, leg.status)
     elif streams(leg) and (finish := outcome(leg, "responses").finish) != "completed":
         if "request.string.stream" in view.failing.get("response.finish", ()):
             raise CannotEvaluate("streams did not complete before the failures either")
@@ -296,6 +303,11 @@ def serves(view: View) -> Findings:
     since = f" after {about['served']}" if about["served"] else ""
     first, *others = about["after"]
     more = f", {len(others)} other probes" if others else ""
-    says = f"the proxy stopped serving{since}: the request of {first}{more} and {len(pairs)} ordinary ones received no"
-    says += f" response ({pairs[-1].client.ended}), and {about['left']} probes were not sent"
+    if all(pair.client.ended == "unreachable" for pair in pairs):
+        last = f" (last response: {about['served']})" if about["served"] else ""
+        says = f"the proxy no longer accepts connections since the request of {first}{more}{last}"
+    else:
+        says = f"the proxy stopped serving{since}: the request of {first}{more} and {len(pairs)} ordinary ones received"
+        says += f" no response ({pairs[-1].client.ended})"
+    says += f", and {about['left']} probes were not sent"
     yield Finding(says, 200, None, len(pairs) - 1)

@@ -12,7 +12,7 @@ from conformance.proxy import conversation
 from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import ALL, Finding, Findings, View, on_connection, rule, status_of
+from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
 from conformance.proxy.upstream import CANARY
 
 #: The kinds of probes whose requests are compared member by member.
@@ -32,6 +32,7 @@ _MOST = 8
 def served(view: View) -> Findings:
     """The client receives a 2xx for a request that the upstream would serve."""
     for at, pair in enumerate(view.record.pairs):
+        must_not_be_limited(pair)
         leg = pair.client
         refused = leg.status is not None and 400 <= leg.status < 500
         if leg.ok and (why := _unreadable(leg)):
@@ -43,7 +44,8 @@ def served(view: View) -> Findings:
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
         where += on_connection(view, good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
-        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
+        where = " with stream: true" * leg.requests_stream + f", {where}"
+        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request{where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
 
@@ -89,7 +91,8 @@ def reaches(view: View) -> Findings:
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             form = conversation.form_of_input(pair.client.json)
-            message = f"the upstream received a request without the word {pair.canary} of the user's input, {form}"
+            message = f"the upstream received a request without the user's input, sent as {form}"
+            message += f": it contains no {pair.canary}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
 
 

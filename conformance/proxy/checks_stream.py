@@ -11,7 +11,7 @@ from conformance.proxy.differences import of_calls
 from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, lacks_item, outcome, streams
 from conformance.proxy.probes.deltas import MARKS
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, at_client, must_not_be_limited, rule, status_of
 from conformance.proxy.texts import text_differs
 
 #: Milliseconds between the end of the upstream's stream and of the client's, if the proxy sends the text at its end.
@@ -91,6 +91,8 @@ def concurrent(view: View) -> Findings:
     """All requests reach the upstream before the first response ends."""
     _needs_matched(view)
     legs = [pair.upstream[0] for pair in view.record.pairs if pair.upstream]
+    if not legs:
+        must_not_be_limited(view.pair)
     if len(legs) < len(view.record.pairs):
         refused = [pair.client for pair in view.record.pairs if not pair.upstream and not pair.client.ok]
         if not refused:
@@ -265,6 +267,7 @@ def next_served(view: View) -> Findings:
     after = [pair for pair in view.record.pairs if pair not in cancelled]
     if not after:
         raise CannotEvaluate("the proxy went on reading cancelled streams, and no request was sent after them")
+    must_not_be_limited(after[-1])
     leg, at = after[-1].client, view.record.pairs.index(after[-1])
     closed = sum(pair.client.ended == "closed" for pair in cancelled)
     words = "the cancelled one" if closed == 1 else f"{closed or 'the'} cancelled ones"

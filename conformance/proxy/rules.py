@@ -17,6 +17,9 @@ from conformance.proxy.records import Leg, Pair, Record
 
 AREA = "proxy"
 
+#: The status with which a proxy refuses requests beyond its limit.
+_LIMITED = 429
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -120,6 +123,16 @@ def status_of(leg: Leg) -> str:
     if leg.status is None:
         return f"no response ({leg.ended}{f': {leg.detail}' if leg.detail else ''})"
     return f"HTTP {leg.status}"
+
+
+def must_not_be_limited(pair: Pair) -> None:
+    """Raises CannotEvaluate for a request that the proxy refused with 429 by itself: a limit of requests is legal, and
+    does not depend on what the request contains."""
+    if pair.client.status == _LIMITED and not pair.upstream:
+        raise CannotEvaluate(
+            f"the proxy refused the request with {_LIMITED}, and sent nothing to the upstream: raise its limit of "
+            "requests for the run"
+        )
 
 
 def without_form(record: Record, finding: Finding) -> str:

@@ -1,9 +1,13 @@
-"""Two texts in a message: the first difference, marked."""
+"""Texts and lists of words in a message: the first difference of two texts, marked."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
 
 #: Characters shown around the first difference.
 _AROUND = 24
@@ -42,14 +46,53 @@ def _escaped(text: str) -> str:
 
 
 def text_differs(
-    where: str, want: str, got: str, sender: str = "the client sent", taker: str = "the upstream received"
+    where: str,
+    want: str,
+    got: str,
+    sender: str = "the client sent",
+    taker: str = "the upstream received",
+    parts: Sequence[str] = (),
 ) -> str:
-    """The sentence about two texts that differ."""
+    """The sentence about two texts that differ; ``parts`` are those of the first one, if it has several."""
+    if encoding := changed_encoding(parts or [want], got):
+        return f"the encoding is changed to {encoding}: {where}: {sender} {marked(want, 0)}, {taker} {marked(got, 0)}"
     if not got:
         return f"{where}: {sender} {len(want)} characters, {taker} none: {marked(want, 0)}"
     at = first_difference(want, got)
     lost = f"; the part that is missing contains {found}" if (found := lost_separator(want, got)) else ""
     return f"{where}: first difference at character {at}: {sender} {marked(want, at)}, {taker} {marked(got, at)}{lost}"
+
+
+def changed_encoding(parts: Sequence[str], got: str) -> str:
+    """How a text, or the texts of content parts, were encoded again, in words; empty if they were not."""
+    want = "".join(parts)
+    if not got or got == want:
+        return ""
+    if _value(json.loads, got) == want:
+        return "a JSON string"
+    if _texts_of(_value(json.loads, got)) == want:
+        return "the JSON of its content parts"
+    python = _value(ast.literal_eval, got)
+    if python == want:
+        return "a Python string"
+    if _texts_of(python) == want:
+        return "the Python text of its content parts"
+    given = _value(json.loads, want)
+    is_same = isinstance(python, dict | list) and python == given
+    return "the Python text of its JSON value" if is_same and _value(json.loads, got) is None else ""
+
+
+def _value(read: Callable[[str], Any], text: str) -> Any:
+    """The value of a text; None if it cannot be read."""
+    with suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return read(text)
+    return None
+
+
+def _texts_of(value: Any) -> str:
+    """The texts of a list of content parts; empty for another value."""
+    parts = value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else []
+    return "".join(str(one.get("text", "")) for one in parts)
 
 
 def same_json(want: str, got: str) -> bool:
@@ -61,3 +104,14 @@ def same_json(want: str, got: str) -> bool:
         return bool(json.loads(want) == json.loads(got))
     except ValueError:
         return False
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words in a row."""
+    return ", ".join(words) or "none"
+
+
+def is_part(words: Sequence[str], of: Iterable[str]) -> bool:
+    """Whether the other words become these if some are left out."""
+    rest = iter(of)
+    return all(word in rest for word in words)

@@ -281,8 +281,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes:
         self.connection.settimeout(30)
         try:
-            return read_body(self.headers, self.rfile, MAX_BODY)
+            body = read_body(self.headers, self.rfile, MAX_BODY)
+            self.close_connection = self.close_connection or len(body) >= MAX_BODY  # The rest is unread.
+            return body
         except (ValueError, OSError):
+            self.close_connection = True  # Where the next request would begin is unknown.
             return b""
         finally:
             self.connection.settimeout(None)

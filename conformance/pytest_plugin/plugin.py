@@ -122,6 +122,7 @@ def _runner(config: pytest.Config, sides: BothSides | None) -> Runner:
     session, server = setup.create_session(
         settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), only,
         config.getoption("explore"), config.getoption("explore_seed"), skip, config.getoption("label").strip(),
+        stopped=sides is not None and sides.stopped,
     )  # fmt: skip
     return Runner(config, session, expected, server, sides)
 

@@ -115,7 +115,10 @@ class Reporter:
                 return
         assembled = self._assemble()
         self._report_deferred()
-        code = results_file.EXIT_SETUP if setup_error else assembled.exit_code(_strict(config))
+        sides = self._runner.sides
+        # A proxy that ends while both sides are recorded is no error of the setup: a rule states it.
+        is_setup = setup_error and not (sides and sides.stopped)
+        code = results_file.EXIT_SETUP if is_setup else assembled.exit_code(_strict(config))
         if exitstatus not in (
             pytest.ExitCode.OK,
             pytest.ExitCode.TESTS_FAILED,

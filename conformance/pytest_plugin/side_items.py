@@ -13,6 +13,7 @@ import pytest
 
 from conformance.contract.rules import PROXY
 from conformance.judge.case_selection import selects
+from conformance.judge.verdict import FAIL
 from conformance.results.records import CaseRecord
 
 #: The mark of the most important cases, of which both sides have none.
@@ -23,6 +24,9 @@ RECORDING = "proxy.json"
 
 _NODE = "conformance/proxy::both_sides"
 
+#: The case that a proxy fails that served nothing more while both sides were recorded.
+_STOPPED = "proxy.failure.survives@stopped"
+
 
 class BothSides:
     """The cases, the failure texts of those with findings, by id, and a note for the head of the output."""
@@ -31,6 +35,11 @@ class BothSides:
         self.cases = cases
         self.texts = texts
         self.note = note
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the proxy served nothing more before its end, so that the other rules cannot be evaluated."""
+        return any(one.id == _STOPPED and one.verdict == FAIL for one in self.cases)
 
     def to_text(self) -> str:
         """The form for a worker, as ASCII."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Exchange
@@ -19,6 +20,7 @@ from conformance.judge.request_traits import STREAMS, TOOLS, measures, traits
 from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
+from conformance.results.separate_traits import Requests, separated
 
 #: A finding about a status: nothing else is a matter of the request alone.
 _STATUS = re.compile(r"HTTP [45]\d\d")
@@ -74,7 +76,41 @@ def with_traits(cases: Sequence[CaseRecord], keys: Collection[str], read: Read) 
     served = [one for one in run if one.exchange.ok]
     if len(served) < _SERVED:
         return list(cases)
-    return _one_for_each([_with_trait(case, of, served) if _is_about_status(case) else case for case in cases])
+    cases, explained = _separated(cases, of, served)
+    return _one_for_each(
+        [_with_trait(case, of, served, explained.get(case.id)) if _is_about_status(case) else case for case in cases]
+    )
+
+
+def _separated(
+    cases: Sequence[CaseRecord], of: Mapping[str, _Sent], served: Sequence[_Sent]
+) -> tuple[list[CaseRecord], dict[str, frozenset[str]]]:
+    """The cases; those whose requests fail in the same general words for several reasons have several root causes. And
+    for each of these the scenarios that it explains."""
+    found, explained = list(cases), dict[str, frozenset[str]]()
+    for root in filter(_is_about_status, cases):
+        if (sent := of.get(root.findings[0].exchange)) is None or sent.exchange.ok:
+            continue
+        words, message = _words(sent.exchange), _server_message(sent.exchange)
+        alike = [one for one in _failed_alike(sent, of) if _words(one.exchange) == words]
+        if len(alike) < _MOST or _have_one_reason(alike, served):
+            continue
+        failed = {one.exchange.scenario: one.traits for one in alike}
+        requests = Requests(failed, [one.traits for one in served], _shortest, partial(mentions, message))
+        found, more = separated(found, root, requests)
+        explained |= more
+    return found, explained
+
+
+def _have_one_reason(refused: Sequence[_Sent], served: Sequence[_Sent]) -> bool:
+    """Whether one trait, or a measure, explains all of the requests."""
+    common = frozenset[str].intersection(*(one.traits for one in refused))
+    alone = common.difference(*(one.traits for one in served))
+    return bool(alone) or any(_paired(common, served, one) for one in _COMPANIONS) or any(_beyond(refused, served))
+
+
+def _failed_alike(sent: _Sent, of: Mapping[str, _Sent]) -> list[_Sent]:
+    return [one for one in of.values() if one.exchange.status == sent.exchange.status]
 
 
 def _one_for_each(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
@@ -93,13 +129,15 @@ def _is_about_status(case: CaseRecord) -> bool:
     return root and bool(case.findings) and _STATUS.search(case.findings[0].message) is not None
 
 
-def _with_trait(case: CaseRecord, of: Mapping[str, _Sent], served: Sequence[_Sent]) -> CaseRecord:
+def _with_trait(
+    case: CaseRecord, of: Mapping[str, _Sent], served: Sequence[_Sent], explained: Collection[str] | None
+) -> CaseRecord:
     first, *others = case.findings
     sent = of.get(first.exchange)
     if sent is None or sent.exchange.ok or not (words := _words(sent.exchange)):
         return case
-    refused = [one for one in of.values() if one.exchange.status == sent.exchange.status]
-    refused = [one for one in refused if _words(one.exchange) == words]
+    alike = [one for one in _failed_alike(sent, of) if _words(one.exchange) == words]
+    refused = [one for one in alike if explained is None or one.exchange.scenario in explained]
     found = shared(refused, served, _server_message(sent.exchange))
     return replace(case, findings=(replace(first, trait=found), *others)) if found else case
 

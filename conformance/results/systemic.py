@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from conformance.judge.findings import MAY_BE_REFUSED
 from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
@@ -25,8 +26,13 @@ _CREDENTIALS = "auth."
 #: How a stream that reports an error ends, in a message: its failure event, with the server's words.
 STREAM_END = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 
-#: The words of an error that is the body of a response with the status of a success.
-_BODY = re.compile(r"an error body with HTTP 2\d\d: (.*)$", re.DOTALL)
+#: The words of an error that is the body of a response with the status of a success, or a failed Response.
+_BODY = re.compile(
+    r"(?:an error (?:body )?with HTTP 2\d\d|the final status (?:of the response )?is 'failed'): (.*)$", re.DOTALL
+)
+
+#: The event in which a stream ends, before the server's words: a Response that has failed states them without one.
+_EVENT = re.compile(r"(?:error|response\.\w+)(?: with status 'failed')?: ")
 
 #: A request that is refused, with the server's words; the name of a parameter is no part of a message.
 _REFUSAL, _NAME = re.compile(r"received HTTP [45]\d\d: (.{8,})$", re.DOTALL), re.compile(r"[\w.\[\]-]+$")
@@ -36,6 +42,12 @@ _GONE = "error.endpoint-survives"
 
 #: The rule about the status of an invalid request with and without ``stream``.
 _SAME_STATUS = "error.streaming-same-status"
+
+#: The rule about items of clients that the contract does not document: served or refused.
+_UNUSUAL = "turns.unusual-history"
+
+#: The rule about the type of events, and its words for an error in place of an event.
+_TYPED, _ERROR_EVENT = "event.has-type", "(it is an error"
 
 #: The rule about what an error shows of the server, and a message about a 5xx.
 _INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
@@ -73,8 +85,19 @@ def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:
         root = naming[0].id
         met |= _with_the_same_end(naming, broken)
         known |= met
-        above |= {one.id: root for one in broken if one.id != root and one.found_in <= met}
+        above |= {
+            one.id: root for one in broken if one.id != root and (one.found_in <= met or _may_meet(one, words, end))
+        }
     return above
+
+
+def _may_meet(line: CaseRecord, words: re.Pattern[str], end: str) -> bool:
+    """Whether a case is about a request that may be refused, whose refusal shows the same: the rules that name the
+    defect are not evaluated for it."""
+    if end:
+        return line.requirement == _TYPED and all(_ERROR_EVENT in one.message for one in line.findings)
+    crashes = "HTTP 5" in words.pattern
+    return line.requirement == _UNUSUAL and all(("HTTP 5" in one.message) == crashes for one in line.findings)
 
 
 def with_their_status(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
@@ -165,7 +188,7 @@ def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord
     """The scenarios of other responses that end in the same error, or are it: the server may refuse these requests.
     Other refusals that are such an error without a stream are a kind of their own."""
     ends = {end for one in naming for end in _ends(one, bodies=True)}
-    found: set[str] = set()
+    found = _refused_in_streams(broken) if naming[0].requirement == _SAME_STATUS else set()
     for one in broken:
         own = _ends(one, bodies=one.requirement != naming[0].requirement)
         if own and own <= ends:
@@ -173,9 +196,18 @@ def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord
     return found
 
 
+def _refused_in_streams(broken: Sequence[CaseRecord]) -> set[str]:
+    """The scenarios of requests that may be refused, whose streams end in a failure: their refusal has no status."""
+    found: set[str] = set()
+    for one in broken:
+        if all(each.want == MAY_BE_REFUSED and STREAM_END.search(each.message) for each in one.findings):
+            found |= one.found_in
+    return found
+
+
 def _ends(line: CaseRecord, bodies: bool) -> set[str]:
     found = (STREAM_END.search(one.message) or (bodies and _BODY.match(one.message)) for one in line.findings)
-    return {end[1].removeprefix("error: ") for end in found if end}
+    return {_EVENT.sub("", end[1], count=1) if _EVENT.match(end[1]) else end[1] for end in found if end}
 
 
 def _ends_so(end: str, line: CaseRecord) -> bool:

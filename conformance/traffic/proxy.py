@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from conformance.emulator.framing import read_body
 from conformance.exchange.exchange import Chunk, Ended, Headers
 from conformance.traffic.upstream import Upstream, UpstreamResponse, failed, passed_on
 from conformance.wire.deadlines import PartialResponse, Watch
@@ -244,22 +245,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self) -> bytes | None:
         """The request body; None if its framing is invalid or it is incomplete."""
         try:
-            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-                return self._read_chunks()
-            size = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(size) if size >= 0 else b""
-            return body if len(body) == size else None
+            return read_body(self.headers, self.rfile)
         except (ValueError, OSError):
             return None
-
-    def _read_chunks(self) -> bytes:
-        parts: list[bytes] = []
-        while size := int(self.rfile.readline(1000).split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline(1000)
-        while self.rfile.readline(65536).strip():
-            pass
-        return b"".join(parts)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Respond to bytes that are not HTTP with JSON, instead of the HTML of the standard library."""

@@ -129,6 +129,49 @@ def test_a_command_that_ends_at_once_is_one_line(command: list[str], tmp_path: P
     assert done.stderr == "conformance: the proxy ended at once with 4: error: no port\n"
 
 
+#: A reference proxy that exits when it has received so many requests. Its upstream has a fixed port.
+_DIES = """
+import itertools, os, sys, time
+from conformance.emulator.proxy import ReferenceProxy
+from conformance.emulator.proxy.habit import Habit
+
+count = itertools.count(1)
+
+def sent(ctx, body):
+    if next(count) > 30:
+        os._exit(3)
+    return body
+
+port, upstream, key, upstream_key = sys.argv[1:]
+proxy = ReferenceProxy(upstream, "chat", key, upstream_key, Habit("dies", "Exits.", sent=sent), port=int(port))
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("command", [PYTEST, PROXY], ids=["pytest", "command"])
+def test_a_proxy_that_ends_during_the_run_is_one_failure(command: list[str], tmp_path: Path) -> None:
+    """Without ``--start`` it cannot be started again: what was recorded before is evaluated."""
+    port, upstream = free_port(), free_port()
+    words = [str(port), f"http://127.0.0.1:{upstream}/v1", KEY, "upstream-key"]
+    proxy = subprocess.Popen([sys.executable, "-c", _DIES, *words], cwd=ROOT)
+    try:
+        options = ["--endpoint", f"http://127.0.0.1:{port}/v1", "--dialect", "chat", "--upstream-port", str(upstream)]
+        only = ["--only", "proxy.*"] + ["--only", "response.schema@text"] * (command == PYTEST)
+        folder = ["--run-dir", str(tmp_path / "run"), "--wait", "5"]
+        done = forked.run([*command[2:], *options, *only, *folder], environment(UPSTREAM_KEY="upstream-key"))
+        assert proxy.wait(timeout=10) == 3
+    finally:
+        proxy.kill()
+        proxy.wait()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert ("only both sides of the proxy were evaluated" in done.stderr) == (command == PYTEST)
+    cases = {name: found for name, found in verdicts(tmp_path).items() if found[0] in ("fail", "warning")}
+    roots = [name for name, (_, cause, _) in cases.items() if not cause]
+    assert roots == ["proxy.failure.survives@stopped"], cases
+    assert "no longer accepts connections since the request of" in done.stdout
+    assert sum(found[0] == "pass" for found in verdicts(tmp_path).values()) > 30
+
+
 ENDED = [(PYTEST, signal.SIGTERM), (PROXY, signal.SIGINT), (PROXY, signal.SIGTERM), (PROXY, signal.SIGKILL)]
 
 

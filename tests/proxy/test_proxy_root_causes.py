@@ -366,3 +366,46 @@ def test_a_failure_that_a_proxy_does_not_report_is_one_cause_with_the_same_one_a
         for name, says in messages.items()
     ]
     assert bool(with_root_causes(cases, {}, recording)[0].cause) is follows
+
+
+def test_a_shortened_conversation_does_not_explain_texts_that_are_lost_in_others() -> None:
+    """A gateway kept the last turns of a long conversation, and lost the texts of all assistant turns: two defects."""
+    recording = recorded("responses", CLEAN, ["request.string"])
+    order = "proxy.request.roles-and-order@request.long-history"
+    text = "proxy.request.texts@request.history"
+    lost = "assistant turn 2: the client sent 9 characters, the upstream received none"
+    for kept, cause in (("10 of 20", ""), ("0 of 20", order)):
+        says = f"of 41 turns the upstream received 20: 20 of 21 of the user, {kept} of the assistant"
+        cases = [
+            CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+            for name, message in ((order, says), (text, lost))
+        ]
+        assert with_root_causes(cases, {}, recording)[1].cause == cause
+
+
+@pytest.mark.parametrize(
+    ("finish", "text", "usage", "follow"),
+    [
+        ("incomplete: upstream_eof", "the output of the Response is empty, the upstream sent 9", "received 0", True),
+        ("incomplete: upstream_eof", "the output of the Response is empty, the upstream sent 9", "received 7", False),
+        ("completed (with the status incomplete)", "the output of the Response is empty", "received 0", False),
+        ("incomplete: upstream_eof", "text: the upstream sent 9 characters, the client", "received 0", False),
+    ],
+)
+def test_a_response_that_is_ended_early_has_no_content_and_no_usage(
+    finish: str, text: str, usage: str, follow: bool
+) -> None:
+    """A gateway that cannot read one event ends the response: its text and its token counts are no other defects."""
+    recording = recorded("responses", CLEAN, ["request.string"])
+    says = {
+        "finish": f"the upstream's response is completed, the client's is {finish}",
+        "text": text,
+        "usage": f"input tokens: the upstream sent 137, the client {usage}",
+    }
+    cases = [
+        CaseRecord(f"proxy.response.{name}@response.text", f"proxy.response.{name}", "response.text", "proxy", "MUST",
+                   "fail", findings=(FindingRecord(message),))
+        for name, message in says.items()
+    ]  # fmt: skip
+    made = {one.requirement.rpartition(".")[2]: one.cause for one in with_root_causes(cases, {}, recording)}
+    assert bool(made["usage"]) is follow

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.emulator import Behaviour, Context, Reply
+from conformance.emulator.faults.tools import as_markup
 from conformance.emulator.hooks import fault
-from conformance.emulator.shapes import Refusal
+from conformance.emulator.shapes import Item, ParsedRequest, Refusal
 
 Object = dict[str, Any]
 
@@ -28,6 +29,58 @@ def _error_stream(ctx: Context, reply: Reply) -> Reply:
     event = json.dumps({**error, "type": "error", "sequence_number": 0})
     chunk = f"event: error\ndata: {event}\n\n".encode()
     return Reply(200, "OK", [("Content-Type", "text/event-stream")], [(0, chunk)])
+
+
+def _wrapped(stream: bool | None, as_text: bool = False) -> Callable[[Context, Reply], Reply]:
+    """A refusal as a Response with HTTP 200 that has failed, or that is complete and has the error as its text; with
+    ``stream`` only for such requests."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        if not 400 <= reply.status < 500 or ctx.method != "POST" or stream not in (None, ctx.stream):
+            return reply
+        error = json.loads(reply.body.decode().removeprefix("data:"))["error"]
+        says = f"Error: {error['message']} {error.get('param') or ''}".strip()
+        body = _response(ctx, says) if as_text else _response(ctx, says, "failed")
+        if not ctx.stream:
+            return reply.coded(200).having("Content-Type", "application/json").saying(body)
+        chunks = [(0.0, f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode()) for one in _events(body)]
+        return Reply(200, "OK", [("Content-Type", "text/event-stream")], chunks)
+
+    return hook
+
+
+def _response(ctx: Context, says: str, status: str = "completed") -> Object:
+    part = {"type": "output_text", "text": says, "annotations": []}
+    item = {"id": ctx.new_id("msg_"), "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    failed = status == "failed"
+    return {
+        "id": ctx.new_id("resp_"), "object": "response", "created_at": int(ctx.now), "status": status,
+        "error": {"code": "server_error", "message": says} if failed else None, "incomplete_details": None,
+        "model": ctx.body.get("model") or "mimo-v2.5-pro", "metadata": None, "output": [] if failed else [item],
+        "output_text": "" if failed else says,
+        "usage": None if failed else {
+            "input_tokens": 9, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 9,
+            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 18},
+    }  # fmt: skip
+
+
+def _events(final: Object) -> list[Object]:
+    """The stream of a Response with at most one message."""
+    begun = {**final, "status": "in_progress", "error": None, "output": [], "output_text": "", "usage": None}
+    made: list[Object] = [{"type": f"response.{name}", "response": begun} for name in ("created", "in_progress")]
+    for item in final["output"]:
+        [part], place = item["content"], {"item_id": item["id"], "output_index": 0, "content_index": 0}
+        opened = {**item, "status": "in_progress", "content": []}
+        made += [
+            {"type": "response.output_item.added", "output_index": 0, "item": opened},
+            {"type": "response.content_part.added", **place, "part": {**part, "text": ""}},
+            {"type": "response.output_text.delta", **place, "delta": part["text"]},
+            {"type": "response.output_text.done", **place, "text": part["text"]},
+            {"type": "response.content_part.done", **place, "part": part},
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+        ]
+    made.append({"type": f"response.{final['status']}", "response": final})
+    return [{**one, "sequence_number": number} for number, one in enumerate(made)]
 
 
 def _final(change: Callable[[list[Any]], object]) -> Callable[[Context, list[Object]], list[Object]]:
@@ -56,12 +109,55 @@ def _of_another(ctx: Context, chunks: list[bytes]) -> list[bytes]:
     return [*(before[:6] if ctx.responses % 5 == 3 else []), *chunks]
 
 
+def _heartbeat(write: Callable[[bytes, bytes], bytes]) -> Callable[[Context, list[bytes]], list[bytes]]:
+    """Writes each third event with a heartbeat: by its event line and the JSON of its data."""
+
+    def hook(_: Context, chunks: list[bytes]) -> list[bytes]:
+        made = []
+        for number, chunk in enumerate(chunks):
+            head, _, data = chunk.partition(b"\ndata: ")
+            made.append(write(head, data.strip()) if number % 3 == 2 and data else chunk)
+        return made
+
+    return hook
+
+
 def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
     for event in events:
         if event["type"] == "response.output_item.done" and event["item"]["type"] == "message":
             parts = [{"type": "reasoning_text", "text": part["text"]} for part in event["item"]["content"]]
             event["item"] = {"id": event["item"]["id"], "type": "reasoning", "status": "completed", "content": parts}
     return events
+
+
+def _no_reasoning_where_it_is_sent(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, thinking=False) if "reasoning" in ctx.body else parsed
+
+
+def _calls_as_text_in_streams(ctx: Context, items: list[Item]) -> list[Item]:
+    return as_markup(ctx, items) if ctx.stream else items
+
+
+def _queued_with_202(ctx: Context, reply: Reply) -> Reply:
+    """Accepts a background request, as OpenAI does not, with 202."""
+    if ctx.body.get("background") is not True or ctx.stream or reply.status != 200:
+        return reply
+    queued = json.loads(reply.body) | {"status": "queued", "output": [], "output_text": "", "usage": None}
+    return replace(reply.coded(202), chunks=[(0, json.dumps(queued).encode())])
+
+
+def _only_begun_and_ended(_: Context, events: list[Object]) -> list[Object]:
+    """A refusal that is sent as an empty success."""
+    if events[-1]["type"] == "response.completed":
+        events[-1]["response"] |= {"output": [], "output_text": ""}
+        return [events[0], events[-1]]
+    return events
+
+
+def _messages_at_the_end(_: Context, events: list[Object]) -> list[Object]:
+    """Streams only the other items; the messages are in the final Response."""
+    messages = {event["output_index"] for event in events if event.get("item", {}).get("type") == "message"}
+    return [event for event in events if event.get("output_index") not in messages]
 
 
 def _calls_at_the_end(_: Context, events: list[Object]) -> list[Object]:
@@ -104,7 +200,7 @@ def _fails_plain(test: Callable[[Object], bool]) -> Callable[[Context, Reply], R
         if not ctx.served or ctx.stream or not test(ctx.body):
             return reply
         error = {"code": "server_error", "message": "the model failed"}
-        empty = {"output": [], "output_text": "", "usage": None}
+        empty = {"output": [], "output_text": ""}
         failed = {**json.loads(reply.body), "status": "failed", "error": error, **empty}
         return replace(reply, framing="length").saying(failed)
 
@@ -122,6 +218,35 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
         ("every 4xx turned into a 200", "reply", _success, "error.real-status", "an error body with HTTP 200"),
         ("a refused stream answered with a 200 stream", "reply", _error_stream, "error.real-status",
          "an error with HTTP 200: the stream ends in error"),
+        ("every refusal a failed Response with 200", "reply", _wrapped(None), "error.real-status",
+         "an error with HTTP 200"),
+        ("every refused stream a failed Response with 200", "reply", _wrapped(True), "error.streaming-same-status",
+         "for the plain request, HTTP 200 with stream: true"),
+        ("every refusal the text of a completed Response", "reply", _wrapped(None, as_text=True), "error.real-status",
+         "is the text of a completed Response"),
+        ("every refused stream the text of a completed Response", "reply", _wrapped(True, as_text=True),
+         "error.real-status", "is the text of a completed Response"),
+        ("a comment glued to the data field", "chunks",
+         _heartbeat(lambda head, data: head + b"\n: keepalive" + b"data: " + data + b"\n\n"), "sse.frames-parse",
+         "is in a comment line, which parsers ignore"),
+        ("a comment with a blank line in an event", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b"\n: ping\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which the comment ': ping' interrupts"),
+        ("a comment in the line of the data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b": ping\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which the comment ': ping' interrupts"),
+        ("an event divided by a blank line", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data[:40] + b"\n\n" + data[40:] + b"\n\n"),
+         "sse.data-is-json-object", "frame 2 is a part of an event, which a blank line interrupts"),
+        ("a comment behind the data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b": keepalive\n\n"),
+         "sse.data-is-json-object", "frame 2: the comment ': keepalive' is on the line of the data"),
+        ("a comment in place of the blank line", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b"\n: keepalive\n"), "sse.data-is-json-object",
+         "frame 2 contains the data of 2 events: the blank line between them is missing"),
+        ("a heartbeat as data", "chunks",
+         _heartbeat(lambda head, data: head + b"\ndata: " + data + b"\n\ndata: ping\n\n"), "sse.data-is-json-object",
+         "is not a JSON object: 'ping'"),
         ("a final output in another order", "events", _final(list.reverse), "sum.final-output",
          "the final output has the streamed items in another order"),
         ("a final output that lacks an item", "events", _final(list.pop), "sum.final-output",
@@ -130,6 +255,16 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "for another response: the stream contains the events of two"),
         ("calls only in the final output", "events", _calls_at_the_end, "sum.final-output",
          "the final output has 1 function_call that was not streamed"),
+        ("messages only in the final output", "events", _messages_at_the_end, "sum.final-output",
+         "the final output has 1 message that was not streamed"),
+        ("202 for a background request", "reply", _queued_with_202, "unsupported.background-not-honoured",
+         "background: true is in effect"),
+        ("no reasoning where an effort is sent", "parsed", _no_reasoning_where_it_is_sent, "effort.high-thinks",
+         "to a request with reasoning; effort.default, sent without, has it"),
+        ("calls as text in streams", "draft", _calls_as_text_in_streams, "tools.called-either-way",
+         "the output text contains <tool_call>"),
+        ("created and completed only", "events", _only_begun_and_ended, "response.not-empty",
+         "a completed response has no output item"),
         ("reasoning in events of other types", "events", _older_names, "sum.reasoning-deltas",
          "it is in events of the undocumented type response.reasoning.delta"),
         ("a terminal event sent twice, with one number", "numbered", lambda _, events: [*events, events[-1]],
