@@ -79,6 +79,8 @@ def honest(view: View) -> Findings:
             ended = "the client received an error in an event without a type, and no terminal event"
         yield Finding(f"{what}, and {ended}", "an error event, or a connection that ends early", "a clean end")
     elif claim == "unreadable" and not (_is_copy(view) or _same_error(view)):
+        if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
+            raise CannotEvaluate("ordinary responses cannot be read either")
         kind = leg.header("content-type", True)
         yield Finding(
             f"{what}, and the client received HTTP {leg.status} with a body that is no response ({kind})",

@@ -57,19 +57,18 @@ def _unreadable(leg: Leg) -> str:
         kind = leg.header("content-type", True)
         if leg.wrong_coding:
             return str(error).removeprefix("received ")
-        if leg.reply.startswith(b"{") and not _ends(leg.reply):
-            return f"JSON that ends early, after {len(leg.reply)} bytes ({kind})"
-        return f"a body that is no Response ({kind})"
+        return f"{_wrong_json(leg.reply) or 'a body that is no Response'} ({kind})"
     return ""
 
 
-def _ends(body: bytes) -> bool:
-    """Whether JSON is complete; what follows it does not matter."""
+def _wrong_json(body: bytes) -> str:
+    """What is wrong with a body that begins as a JSON object, in words; empty if it is JSON, or begins otherwise."""
+    given = body.decode("utf-8", "replace").strip()
     try:
-        json.JSONDecoder().raw_decode(body.decode("utf-8", "replace"))
+        end = json.JSONDecoder().raw_decode(given)[1]
     except ValueError:
-        return False
-    return True
+        return f"JSON that ends early, after {len(body)} bytes" * given.startswith("{")
+    return f"JSON and {len(given) - end} more characters behind it" * (end < len(given))
 
 
 def _excerpt(leg: Leg) -> str:

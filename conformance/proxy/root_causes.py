@@ -289,30 +289,31 @@ def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
     first: dict[tuple[str, str, str], CaseRecord] = {}
     for rule in _TEXTS:
         for case in cases:
-            if case.requirement == f"{AREA}.{rule}" and case.id in places and (key := _difference(places[case.id][1])):
+            for key in (
+                _differences(places[case.id][1]) if case.requirement == f"{AREA}.{rule}" and case.id in places else ()
+            ):
                 first.setdefault((rule.partition(".")[0], *key), case)
     made = []
     for case in cases:
-        key = _difference(places[case.id][1]) if case.id in places else None
+        keys = _differences(places[case.id][1]) if case.id in places else []
         name = case.requirement.removeprefix(f"{AREA}.")
         area = _COMPARED_AS.get(name, name.partition(".")[0] if name in _TEXTS else "")
-        root = first.get((area, *key)) if key and area else None
+        root = next((first[area, *key] for key in keys if (area, *key) in first), None) if area else None
         is_other = root is not None and root.requirement != case.requirement and root.verdict in (FAIL, case.verdict)
         made.append(replace(case, cause=root.id) if root and is_other else case)
     return made
 
 
-def _difference(finding: Finding) -> tuple[str, str] | None:
-    """The group of a finding, or what was expected and received at the first difference of two texts: a character
+def _differences(finding: Finding) -> list[tuple[str, str]]:
+    """The group of a finding, and what was expected and received at the first difference of two texts: a character
     each; for a text with other white space, or without a part with a separator of lines, that alone."""
-    if finding.group:
-        return finding.group, ""
+    known = [(finding.group, "")] * bool(finding.group)
     want, got = finding.want, finding.got
     if not isinstance(want, str) or not isinstance(got, str) or not got:
-        return None
+        return known
     if lost_separator(want, got):
-        return "separators of lines", ""
+        return [*known, ("separators of lines", "")]
     if (parts := want.split()) and parts == got.split()[: len(parts)]:
-        return "white space", ""
+        return [*known, ("white space", "")]
     at = first_difference(want, got)
-    return want[at : at + 1], got[at : at + 1]
+    return [*known, (want[at : at + 1], got[at : at + 1])]

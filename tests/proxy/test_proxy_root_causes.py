@@ -142,6 +142,24 @@ def test_the_error_of_a_failure_is_not_kept_for_the_next_response() -> None:
     assert set(violated("responses", habit, probes)) == {"failure.survives"}
 
 
+def test_deltas_that_are_wrong_with_each_form_follow_from_the_ordinary_ones() -> None:
+    habit = Habit("", "", events=deltas("output_text", lambda text: "".join(one for one in text if one < "\U00010000")))
+    assert set(violated("chat", habit, ["response.*", "form.*"])) == {"response.text"}
+
+
+def test_a_body_with_a_line_behind_each_response_is_one_cause() -> None:
+    recording = recorded("responses", CLEAN, ["request.string", "response.text", "failure.error-body"])
+    records = []
+    for one in recording.records:
+        client = one.pairs[0].client
+        last = replace(client.chunks[-1], data=client.chunks[-1].data + b'\n{"level":"info"}')
+        pair = replace(one.pairs[0], client=replace(client, chunks=(*client.chunks[:-1], last)))
+        records.append(replace(one, pairs=(pair,)))
+    found = problems(evaluate(replace(recording, records=tuple(records))))
+    assert {rule for rule in found if not rule.startswith("?")} == {"request.served"}
+    assert "JSON and 17 more characters behind it" in found["request.served"]
+
+
 def test_a_text_that_is_lost_behind_an_image_is_not_also_out_of_order() -> None:
     habit = Habit("", "", sent=messages(lambda items: [_with_first_text(one) for one in items]))
     assert set(violated("responses", habit, ["request.parts", "request.image"])) == {"request.texts"}
