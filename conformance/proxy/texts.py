@@ -66,7 +66,7 @@ def text_differs(
 def changed_encoding(parts: Sequence[str], got: str) -> str:
     """How a text, or the texts of content parts, were encoded again, in words; empty if they were not."""
     want = "".join(parts)
-    if not got or got == want:
+    if not got or not want or got == want:
         return ""
     if _value(json.loads, got) == want:
         return "a JSON string"
