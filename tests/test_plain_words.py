@@ -11,6 +11,7 @@ import pytest
 
 from conformance.config.target import resolve
 from conformance.emulator import Endpoint, serve
+from conformance.results.causes import causes
 from conformance.results.plain_words import listed, not_evaluated, refused_in_words
 from conformance.results.proposals import as_toml, proposals
 from conformance.results.records import CaseRecord
@@ -48,6 +49,9 @@ def having(line: CaseRecord, **more: Any) -> CaseRecord:
         (case("error.streaming-same-status@a", "fail", "HTTP 400 for the plain request, HTTP 200 with stream: true"),
          "an invalid request has another status with stream: true: HTTP 400 for the plain request, HTTP 200 with"
          " stream: true (in scenario a)"),
+        (having(case("error.endpoint-survives@x", "fail", "the last request is not served, the first was: HTTP 500"),
+                want=200, scenario="x"),
+         "the last request is not served, the first was: HTTP 500 (in scenario x)"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
          "content_part.done: the text differs (in scenario text.stream)"),
     ],
@@ -211,3 +215,34 @@ def test_the_command_says_in_one_line_why_there_is_no_profile(monkeypatch: pytes
 )  # fmt: skip
 def test_members_that_are_absent_together_are_named_together(messages: tuple[str, ...], words: str) -> None:
     assert refused_in_words(case("response.schema@x", "fail", *messages)) == words
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("bad.unknown-model", "a model that does not exist"),
+        ("bad.not-utf8", "a body that is not UTF-8"),
+        ("bad.input-empty", "an empty array as input"),
+        ("bad.unknown-model.stream", "a model that does not exist with stream: true"),
+        ("bad.of-another-version", "scenario bad.of-another-version"),
+    ],
+)
+def test_an_invalid_request_is_described(scenario: str, words: str) -> None:
+    line = having(case(f"request.x@{scenario}", "fail", "received HTTP 200"), want="a 4xx status", scenario=scenario)
+    assert refused_in_words(line) == f"{words} receives 200, expected a 4xx status"
+
+
+@pytest.mark.parametrize(
+    ("special", "ordinary"),
+    [
+        ("request.unknown-model@bad.empty-model", "request.unknown-model@bad.unknown-model"),
+        ("sequence.present@lenient.stream", "sequence.present@text.stream"),
+    ],
+)
+def test_a_cause_is_shown_at_an_ordinary_request(special: str, ordinary: str) -> None:
+    lines = [
+        having(case(name, "fail", "received HTTP 200"), request_bytes=size)
+        for name, size in ((special, 80), (ordinary, 120))
+    ]
+    (cause,) = causes(lines)
+    assert [one.id for one in cause.cases] == [ordinary, special]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.emulator import Behaviour, Context
+from conformance.emulator.event_edits import said
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
-from conformance.emulator.shapes import Refusal
+from conformance.emulator.shapes import ParsedRequest, Refusal
+from conformance.emulator.variants import VARIANTS
+from conformance.emulator.variants.serving import unusual_history
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
@@ -30,6 +35,14 @@ def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
     assert words in found[0].cases[0].findings[0].message
 
 
+def test_reasoning_that_is_in_the_text_is_named_where_it_is_missing() -> None:
+    said_aloud = said(lambda text: f"<think>The user asks.</think>{text}", "message")
+    made = fault("", "", parsed=lambda _, parsed: replace(parsed, thinking=False), draft=said_aloud)
+    cause = causes(lines_of(made))[0]
+    assert cause.rule == "effort.high-thinks"
+    assert "the output text contains <think>" in cause.cases[0].findings[0].message
+
+
 def found(case: str, *scenarios: str, message: str = "an error body with HTTP 200") -> CaseRecord:
     finding = FindingRecord(message, scenario=scenarios[0], also=scenarios[1:])
     rule = case.partition("@")[0]
@@ -48,6 +61,36 @@ def test_what_was_found_elsewhere_too_has_a_cause_of_its_own() -> None:
     told = systemic([*many, other, inside])
     assert "request.wrong-type@0" not in told
     assert told["request.wrong-type@1"] == "error.real-status@0"
+
+
+@pytest.mark.parametrize("every", [3, 4])
+def test_a_model_that_reasons_now_and_then_does_not_fail(every: int) -> None:
+    def thinks(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+        return parsed if ctx.responses % every == 0 else replace(parsed, thinking=False)
+
+    found = [one for line in lines_of(fault("", "", parsed=thinks)) for one in line.findings]
+    assert not [one.message for one in found if one.message.startswith("no reasoning")]
+
+
+def _every_refusal_is(status: int) -> Behaviour:
+    unusual = VARIANTS["outside.unusual-history-rejected"]
+    return combine(
+        [unusual, fault("", "", reply=lambda _, reply: reply.coded(status) if reply.status == 400 else reply)]
+    )
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_refusal_of_an_unusual_history_is_part_of_a_defect_of_every_refusal(status: int) -> None:
+    assert [cause.rule for cause in causes(lines_of(_every_refusal_is(status)))] == ["error.real-status"]
+
+
+def test_an_unusual_history_that_ends_in_500_alone_is_a_defect() -> None:
+    made = combine([
+        VARIANTS["outside.unusual-history-rejected"],
+        fault("", "", reply=lambda ctx, reply: (
+            reply.coded(500) if reply.status == 400 and unusual_history(ctx.body) else reply)),
+    ])  # fmt: skip
+    assert [cause.rule for cause in causes(lines_of(made))] == ["turns.unusual-history"]
 
 
 # -- independent defects -----------------------------------------------------------------------------------------------

@@ -10,14 +10,14 @@ from conformance.judge.common import (
     BUSY,
     always_busy,
     definite_status,
-    envelope,
     error_detail,
     must_be_served,
     retried,
     scenario_of,
 )
+from conformance.judge.envelopes import envelope_findings
 from conformance.judge.selectors import Wanted, beside, each, everything, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, check, finding_from_schema
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, check
 from conformance.scenarios.context import Context
 
 _REFUSED = each("auth-refused")
@@ -113,8 +113,7 @@ def test_key_is_checked_before_the_body(received: Received) -> Findings:
 def test_refusal_has_an_error_envelope(received: Received, case: Case) -> Findings:
     _denied(received)
     yield EXAMINED
-    for problem in case.context.schemas.errors("error.json", envelope(received)):
-        yield finding_from_schema(problem)
+    yield from envelope_findings(received, case)
 
 
 @check("auth.refusal-never-echoes-key", over=_REFUSED, where=Where("denials"))

@@ -10,6 +10,7 @@ from conformance.judge.common import error_detail, scenario_of
 from conformance.judge.lockout import lockout
 from conformance.judge.samples import response_of
 from conformance.judge.selectors import each
+from conformance.judge.strict_tools import if_strict_is_required
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, check
 from conformance.scenarios.combinations import in_words
 from conformance.scenarios.reduction import (
@@ -34,6 +35,7 @@ def test_combination_is_accepted(received: Received, case: Case) -> Findings:
     smallest = _smallest_refused(received, case)
     if _is_about_headers(smallest):
         raise DoesNotApply(f"{in_words(smallest)}: another rule reports what is refused with headers of clients")
+    if_strict_is_required(response_of(received.samples[0], received))
     levels = scenario_of(received, case).factors
     other = refused_for_another_reason(levels, received.samples)
     if other is None or lockout(received, levels):

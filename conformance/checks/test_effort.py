@@ -12,6 +12,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, error_detail, must_be_served, refused
 from conformance.judge.input_items import is_of_input
+from conformance.judge.reasoning import MANY, MARKS, can_be_evaluated, lack_of_reasoning, shows_thinking
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.token_counts import too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, check
@@ -21,9 +22,6 @@ _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
 #: So many later turns without reasoning are no whim of the model.
 _SURE = 2
-
-#: The same of responses to requests with a member in common.
-_MANY = 3
 
 _MEMBERS: dict[str, Callable[[Received], bool]] = {
     "with-tools": lambda one: bool(one.sent.get("tools")),
@@ -78,8 +76,9 @@ def _among_all(tag: str) -> Selector:
     """A case for each scenario with the tag, beside all others that may show that the model reasons."""
 
     def select(context: Context) -> list[Group]:
-        tags = {"thinking", "thinking-call", "effort-default"}
-        others = tuple(one.name for one in context.scenarios.values() if one.tags & tags)
+        tags, off = {"thinking", "thinking-call", "effort-default"}, context.contract.turns_thinking_off
+        every = context.scenarios.values()
+        others = tuple(one.name for one in every if one.tags & tags or (one.factors and not off(one.body)))
         return [replace(group, beside=others) for group in each(tag)(context)]
 
     return select
@@ -113,7 +112,7 @@ def test_effort_thinks_in_later_turns_too(responses: list[Received], case: Case)
     if not control.exchange.ok or not control.has_reasoning or len(later) < _SURE:
         raise DoesNotApply("no reasoning about the question itself, or too few later turns were served")
     # A model need not reason about a question that only needs a call.
-    if not any(_shows_thinking(one) for one in others if one.scenario not in case.scenarios):
+    if not any(shows_thinking(one) for one in others if one.scenario not in case.scenarios):
         raise CannotEvaluate("the model did not reason in the turns before either")
     yield Examined(len(later))
     if not any(one.has_reasoning for one in later):
@@ -131,13 +130,13 @@ def _beside_other_members(context: Context) -> list[Group]:
 
 @check("effort.{effort}-thinks", over=_beside_other_members, together=True, not_for_captured=COMPARES)
 def test_effort_thinks_whatever_else_is_sent(given: list[Received], case: Case) -> Findings:
-    served = [one for one in given if one.exchange.ok and "reasoning" in one.sent]
+    served = [one for one in given if one.exchange.ok and "reasoning" in one.sent and can_be_evaluated(one)]
     has = _MEMBERS[case.label]
     beside, others = [one for one in served if has(one)], [one for one in served if not has(one)]
-    if min(len(beside), len(others)) < _MANY or not all(map(_shows_thinking, others)):
+    if min(len(beside), len(others)) < MANY or not all(map(shows_thinking, others)):
         raise DoesNotApply("too few of these requests were served, or not all of the others have reasoning")
     yield Examined(len(beside))
-    if not any(map(_shows_thinking, beside)):
+    if not any(map(shows_thinking, beside)):
         which = f"{len(beside)} responses {case.label.replace('-', ' ')}"
         message = f"no sign of reasoning in {which}, although all others have it"
         yield Finding(message, want="reasoning", got="none", scenario=beside[0].scenario)
@@ -149,18 +148,8 @@ def _must_reason(responses: list[Received]) -> Findings:
         yield EXAMINED
     if not received.response or received.has_reasoning:
         return
-    if thinking := next((one for one in others if one.exchange.ok and _shows_thinking(one)), None):
-        raise CannotEvaluate(f"the model did not reason here, but did in {thinking.scenario}")
-    message = f"no reasoning for a question that needs it, in {len(received.samples)} attempts"
-    message += ", nor in any other response of the run" if others else ""
+    message = lack_of_reasoning(received, others)
     yield Finding(message, received.pointer + "/output", received.event, "reasoning", "none")
-
-
-def _shows_thinking(received: Received) -> bool:
-    try:
-        return received.has_reasoning
-    except CannotEvaluate:
-        return False
 
 
 @check(
@@ -217,7 +206,9 @@ def test_reasoning_item_contains_reasoning_text(received: Received, case: Case) 
                 yield Finding(message, f"{pointer}/{index}/type", received.event, "reasoning_text", part["type"])
         needless = received.response.get("status") != "completed" or _may_be_hidden(item, case)
         if not needless and received.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
-            message = "a reasoning item contains no reasoning text, but reasoning_tokens is greater than 0"
+            summarised = any(text(part.get("text")) for part in objects(item.get("summary")))
+            has = "has its text only in summary" if summarised else "contains no reasoning text"
+            message = f"a reasoning item {has}, but reasoning_tokens is greater than 0"
             yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content"))
 
 
@@ -265,15 +256,11 @@ def _counted(received: Received) -> bool:
         return False
 
 
-#: What separates reasoning from the text in the output of models.
-_MARKS = ("<think>", "</think>", "<|channel|>", "◁think▷")
-
-
 @check("effort.no-markup-leak", over=RESPONSES, where=FINAL_RESPONSE, not_for_captured=WORDING)
 def test_no_reasoning_markup_in_the_response(received: Received) -> Findings:
     if received.words:
         yield EXAMINED
-    for mark in _MARKS:
+    for mark in MARKS:
         if mark in received.words:
             yield Finding(
                 f"the output text contains {mark}", received.pointer + "/output", received.event, "no markup", mark
@@ -313,5 +300,5 @@ def _reasoning_of(received: Received) -> str:
     """Whether a response shows reasoning, or has it in the text."""
     if received.has_reasoning:
         return "reasoning"
-    marks = [mark for mark in _MARKS if mark in received.words]
+    marks = [mark for mark in MARKS if mark in received.words]
     return f"no reasoning, but {marks[0]} in the text" if marks else "no reasoning"

@@ -16,7 +16,6 @@ from conformance.judge.common import (
     between,
     definite_status,
     ends_in_failure,
-    envelope,
     error_detail,
     excerpt,
     fails_every_attempt,
@@ -28,6 +27,7 @@ from conformance.judge.common import (
     status_occurs_elsewhere,
 )
 from conformance.judge.encodings import must_be_encoded
+from conformance.judge.envelopes import envelope_findings
 from conformance.judge.lockout import lockout
 from conformance.judge.samples import response_of
 from conformance.judge.selectors import each, everything, pairs, together
@@ -40,7 +40,6 @@ from conformance.judge.verdict import (
     Group,
     Selector,
     check,
-    finding_from_schema,
 )
 from conformance.scenarios.base import BASE, STREAM_BASE
 from conformance.scenarios.context import Context
@@ -84,8 +83,7 @@ def test_error_is_enveloped(received: Received, case: Case) -> Findings:
             f"the error body is not UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(received)
         )
         return
-    for problem in case.context.schemas.errors("error.json", envelope(received)):
-        yield finding_from_schema(problem)
+    yield from envelope_findings(received, case)
 
 
 @check("error.json-content-type", over=_refusals, where=Where("refused", reads=REQUEST | HEADERS))
@@ -301,8 +299,7 @@ def test_refusal_that_is_retried_is_enveloped(received: Received, case: Case) ->
         raise DoesNotApply("no POST was retried after a 4xx")
     for one in refusals:
         yield EXAMINED
-        for problem in case.context.schemas.errors("error.json", envelope(one)):
-            found = finding_from_schema(problem)
+        for found in envelope_findings(one, case):
             yield replace(found, message=f"HTTP {one.arrived}, which is retried: {found.message}")
 
 

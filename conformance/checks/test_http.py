@@ -14,7 +14,6 @@ from conformance.judge.common import (
     authenticated_status,
     body_has_its_end,
     definite_status,
-    envelope,
     error_detail,
     excerpt,
     fails_every_attempt,
@@ -27,8 +26,9 @@ from conformance.judge.common import (
     status_occurs_elsewhere,
 )
 from conformance.judge.encodings import must_be_encoded, why_not_json
+from conformance.judge.envelopes import envelope_findings
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 from conformance.scenarios.base import STREAM_BASE
 from conformance.scenarios.scenario import Scenario
 from conformance.wire.retry import BESIDE_OTHERS
@@ -85,7 +85,7 @@ def test_client_request_is_served_or_refused(received: Received, case: Case) -> 
     yield from no_response(received)
     yield from must_be_served_or_refused(received)
     if received.exchange.refused:
-        yield from map(finding_from_schema, case.context.schemas.errors("error.json", envelope(received)))
+        yield from envelope_findings(received, case)
 
 
 @check(
@@ -198,7 +198,7 @@ def test_other_method_is_refused(received: Received, case: Case) -> Findings:
     if status not in (404, 405):
         yield Finding(f"{method}: received HTTP {status}", want="404 or 405", got=status)
     else:
-        yield from map(finding_from_schema, case.context.schemas.errors("error.json", envelope(received)))
+        yield from envelope_findings(received, case)
 
 
 @check("http.no-redirect", over=everything("all", where=_at_the_endpoint), where=Where("others", other_scenarios=False))

@@ -11,7 +11,6 @@ from conformance.contract.schemas import ABSENT
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.judge.applicability import (
-    CLOCK,
     FINAL_RESPONSE,
     Where,
     has_model,
@@ -25,6 +24,9 @@ from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Finding
 #: Seconds by which created_at may differ from the clock. Values are limited to _FAR before they become floats.
 _MINUTES = 600.0
 _FAR = 10**15
+
+#: What is larger is no time in seconds (it is the year 5138): milliseconds are recognised without a clock.
+_TOO_LATE = 10**11
 
 _OF_ITEM = re.compile(r"/output/(\d+)/")
 
@@ -71,20 +73,24 @@ def test_response_ends_completed_or_incomplete(received: Received) -> Findings:
         yield Finding(message, received.pointer + "/status", received.event, "completed or incomplete", status)
 
 
-@check("response.created-at-is-now", over=RESPONSES, where=Where("finished", reads=CLOCK))
+@check("response.created-at-is-now", over=RESPONSES, where=Where("finished"))
 def test_created_at_is_now(received: Received) -> Findings:
     created = received.response.get("created_at")
     if not isinstance(created, int | float) or isinstance(created, bool):
         return  # response.schema reports it.
-    yield EXAMINED
+    clocks = [clock for clock in (received.exchange.sent_at, _date(received)) if clock]  # 0: a capture without a time.
+    yield Examined(bool(clocks) or created > _TOO_LATE)
     created = max(-_FAR, min(created, _FAR))  # An integer may be too large for a float.
-    clocks = [received.exchange.sent_at, _date(received)]
-    away = min(abs(created - clock) for clock in clocks if clock is not None)
-    if away > _MINUTES:
-        hint = " (milliseconds?)" if abs(created / 1000 - received.exchange.sent_at) < _MINUTES else ""
-        message = f"created_at differs from the clock by {away:.0f} seconds{hint}"
-        want = f"about {int(received.exchange.sent_at)}"
-        yield Finding(message, received.pointer + "/created_at", received.event, want, created)
+    away = min((abs(created - clock) for clock in clocks), default=0)
+    if away > _MINUTES or created > _TOO_LATE:
+        milliseconds = created > _TOO_LATE if not clocks else abs(created / 1000 - clocks[0]) < _MINUTES
+        where = f"differs from the clock by {away:.0f} seconds" if clocks else "is no time in seconds"
+        message = f"created_at {where}{' (milliseconds?)' if milliseconds else ''}"
+        yield Finding(message, received.pointer + "/created_at", received.event, _expected_time(clocks), created)
+
+
+def _expected_time(clocks: Sequence[float]) -> str:
+    return f"about {int(clocks[0])}" if clocks else "Unix seconds"
 
 
 @check("response.model-echoed", over=RESPONSES, where=Where("finished", depends_on=("model",), when=has_model))

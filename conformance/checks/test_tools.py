@@ -175,6 +175,9 @@ def _not_called(message: str, responses: list[Received]) -> Finding:
     types = {text(item.get("type")) for each in responses for one in _tries(each) for item in one.output}
     if others := sorted(types - {"message", "reasoning"}):
         message += f", which contain items of type {' and '.join(map(repr, others))}"
+    texts = "".join(one.words for each in responses for one in _tries(each))
+    if mark := next((mark for mark in _MARKUP if mark in texts), ""):
+        message += f"; the output text contains {mark}"
     silent = responses[0]
     return Finding(message, f"{silent.pointer}/output", want="a call", got="none", scenario=silent.scenario)
 

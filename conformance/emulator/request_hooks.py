@@ -40,6 +40,12 @@ def inside(body: Dict, *path: str) -> Any:
     return value
 
 
+def lacks_strict(body: Dict) -> bool:
+    """Whether a tool has no ``strict``."""
+    tools = body.get("tools")
+    return any(isinstance(one, dict) and "strict" not in one for one in tools) if isinstance(tools, list) else False
+
+
 def names_twice(body: Dict) -> bool:
     """Whether two tools have the same name."""
     tools = body.get("tools")

@@ -201,7 +201,6 @@ LINES: frozenset[Unavailable] = frozenset({"lines"})
 HEADERS: frozenset[Unavailable] = frozenset({"headers"})
 REQUEST: frozenset[Unavailable] = frozenset({"request"})
 DELTAS: frozenset[Unavailable] = frozenset({"deltas"})
-CLOCK: frozenset[Unavailable] = frozenset({"clock"})
 
 #: The predicates that most rules use.
 ANY_2XX = Where("answers")

@@ -17,6 +17,7 @@ from conformance.judge.control import shortened
 from conformance.judge.error_words import exception_of, failure_detail, words_of_error
 from conformance.judge.findings import MAY_BE_REFUSED
 from conformance.judge.samples import response_of
+from conformance.judge.strict_tools import if_strict_is_required
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
@@ -94,6 +95,7 @@ def must_be_served(received: Received) -> Findings:
     """A documented request is served (a 2xx other than 200 has its own rule). A 5xx is a finding only if each attempt
     gets it, and it is not that of a busy server."""
     status = definite_status(received) if fails_every_attempt(received.exchange) else received.status
+    if_strict_is_required(received)
     yield EXAMINED
     if not received.exchange.ok:
         yield Finding(f"received HTTP {status}{error_detail(received)}", want=200, got=status)
@@ -245,10 +247,8 @@ def needs(received: Received, case: Case) -> None:
     """Raise :class:`CannotEvaluate` if the model did not do what the scenario needs."""
     need = scenario_of(received, case).need
     if need and not need.met(received):
-        count = len(received.samples)
-        raise CannotEvaluate(
-            f"needs a response in which {need.says}; not received for {count} request{'s' * (count > 1)}"
-        )
+        times = f"{len(received.samples)} request{'s' * (len(received.samples) > 1)}"
+        raise CannotEvaluate(f"needs a response in which {need.says}; not received for {times}")
 
 
 def did_not_occur(

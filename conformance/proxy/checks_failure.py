@@ -7,9 +7,9 @@ import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
-from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
+from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, received, streams
 from conformance.proxy.records import Leg
-from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
+from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, rule, status_of
 from conformance.proxy.texts import same_json
 
 #: Statuses about the client's request, which stay 4xx for the client.
@@ -180,7 +180,12 @@ def _ends_alike(view: View) -> bool:
     if view.dialect != "responses" or not upstream.ok or upstream.ended != "clean" or not streams(upstream):
         return False
     sent, taken = outcome(upstream, "responses"), outcome(view.client, "responses")
-    return sent.finish == UNFINISHED and sent.text == taken.text
+    return sent.finish == UNFINISHED and (sent.text == taken.text or _changes_texts(view))
+
+
+def _changes_texts(view: View) -> bool:
+    """Whether the proxy changes the text of ordinary streams too, which another rule reports."""
+    return any(probe.endswith(".stream") for probe in view.failing.get("response.text", ()))
 
 
 @rule("failure.no-hang", "failure")
@@ -260,15 +265,33 @@ def no_address(view: View) -> Findings:
 @rule("failure.survives", "after", "once")
 def survives(view: View) -> Findings:
     """An ordinary request is served after failures, at the last attempt."""
-    leg = view.record.pairs[-1].client if view.record.pairs else view.client
+    legs = [pair.client for pair in view.record.pairs] or [view.client]
+    leg, seconds = legs[-1], (legs[-1].ended_at - legs[0].ended_at) / 1000
+    still = f", and {seconds:.0f} s later too" * (seconds >= 1)
     if view.record.about.get("status") and _claim(leg) in ("error", "failed") and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
+    if view.record.pairs:
+        must_not_be_limited(view.record.pairs[-1])
+    if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
+        raise CannotEvaluate("such requests were not served before the failures either")
     if not leg.ok:
-        yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)
+        says = f"an ordinary request after failures of the upstream received {status_of(leg)}{still}"
+        yield Finding(says, 200, leg.status)
     elif streams(leg) and (finish := outcome(leg, "responses").finish) != "completed":
         if "request.string.stream" in view.failing.get("response.finish", ()):
             raise CannotEvaluate("streams did not complete before the failures either")
         yield Finding("the stream after failures of the upstream did not complete", "completed", finish)
+    elif error := _kept_error(leg):
+        yield Finding(f"the completed response after failures of the upstream has the error {error}", None, error)
+
+
+def _kept_error(leg: Leg) -> str:
+    """The error of a completed response, as JSON; empty without one."""
+    try:
+        final = received(leg).response
+    except CannotEvaluate:
+        return ""
+    return json.dumps(final["error"]) if final.get("status") == "completed" and final.get("error") else ""
 
 
 @rule("failure.survives", "stopped")

@@ -12,14 +12,14 @@ from conformance.proxy import conversation
 from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import ALL, Finding, Findings, View, on_connection, rule, status_of
+from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
 from conformance.proxy.upstream import CANARY
 
 #: The kinds of probes whose requests are compared member by member.
 COMPARED = ("request",)
 
 #: The kinds of probes in which the upstream serves each request.
-SERVED = ("request", "repeated", "round-trip", "response")
+SERVED = ("request", "repeated", "round-trip", "response", "media")
 
 #: Statuses after which a request can be sent again unchanged, with a chance of another result.
 RETRIED = (401, 407, 408, 409, 425, 429)
@@ -32,11 +32,11 @@ _MOST = 8
 def served(view: View) -> Findings:
     """The client receives a 2xx for a request that the upstream would serve."""
     for at, pair in enumerate(view.record.pairs):
+        must_not_be_limited(pair)
         leg = pair.client
         refused = leg.status is not None and 400 <= leg.status < 500
-        if leg.ok and not _is_response(leg):
-            kind = leg.header("content-type", True)
-            message = f"the client received {status_of(leg)} with a body that is no Response ({kind}): {_excerpt(leg)}"
+        if leg.ok and (why := _unreadable(leg)):
+            message = f"the client received {status_of(leg)} with {why}: {_excerpt(leg)}"
             yield Finding(message, "a Response", _excerpt(leg), at)
         failed = has_failed(leg) and not pair.upstream
         if (leg.ok and not failed) or (view.record.about.get("may_refuse") and refused and not pair.upstream):
@@ -44,14 +44,30 @@ def served(view: View) -> Findings:
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
         where += on_connection(view, good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
-        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request, {where}"
+        where = " with stream: true" * leg.requests_stream + f", {where}"
+        what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request{where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
 
-def _is_response(leg: Leg) -> bool:
+def _unreadable(leg: Leg) -> str:
+    """What the body is instead of a Response, in words; empty if it is one."""
     try:
         outcome(leg, "responses")
-    except CannotEvaluate:
+    except CannotEvaluate as error:
+        kind = leg.header("content-type", True)
+        if leg.wrong_coding:
+            return str(error).removeprefix("received ")
+        if leg.reply.startswith(b"{") and not _ends(leg.reply):
+            return f"JSON that ends early, after {len(leg.reply)} bytes ({kind})"
+        return f"a body that is no Response ({kind})"
+    return ""
+
+
+def _ends(body: bytes) -> bool:
+    """Whether JSON is complete; what follows it does not matter."""
+    try:
+        json.JSONDecoder().raw_decode(body.decode("utf-8", "replace"))
+    except ValueError:
         return False
     return True
 
@@ -65,7 +81,7 @@ def _excerpt(leg: Leg) -> str:
 def reaches(view: View) -> Findings:
     """Each served request causes an upstream request, which contains the canary of the input."""
     for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok or not _is_response(pair.client) or has_failed(pair.client):
+        if not pair.client.ok or _unreadable(pair.client) or has_failed(pair.client):
             raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response that was served")
         if not pair.upstream:
             again = ": it is that of the same request before, from a cache" * (at > 0)
@@ -76,7 +92,8 @@ def reaches(view: View) -> Findings:
             yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             form = conversation.form_of_input(pair.client.json)
-            message = f"the upstream received a request without the word {pair.canary} of the user's input, {form}"
+            message = f"the upstream received a request without the user's input, sent as {form}"
+            message += f": it contains no {pair.canary}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
 
 

@@ -44,6 +44,9 @@ def abandoned(view: View, sent: Outcome) -> bool:
 #: Response without what was streamed, and streams without an end.
 _DELTAS, _AS_TEXT, _FINAL, NO_END = "deltas", "reasoning as text", "final Response", "no end"
 
+#: The events of OpenAI for the summary of a reasoning item.
+_SUMMARY = "reasoning_summary_text"
+
 #: The tags in which some models and proxies enclose reasoning in a text.
 _TAGS = re.compile("</?think(?:ing)?>")
 
@@ -64,6 +67,9 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         if other is not None:
             says = f"the {member} of the final Response is in a part of type {other!r}, expected {kind!r}"
         yield Finding(says, want, got, group=_FINAL)
+    elif want and not got and member == "reasoning" and deltas(view.client, _SUMMARY):
+        says = f"the client received the {member} only in events response.{_SUMMARY}.delta, without an item"
+        yield Finding(says, want, got)
     elif want != got:
         yield Finding(text_differs(member, want, got, SENT, TAKEN), want, got)
     elif want and streams(view.client):

@@ -11,7 +11,7 @@ from conformance.proxy.differences import of_calls
 from conformance.proxy.outcomes import FAILED, Outcome, deltas, has_failed, lacks_item, outcome, streams
 from conformance.proxy.probes.deltas import MARKS
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, at_client, must_not_be_limited, rule, status_of
 from conformance.proxy.texts import text_differs
 
 #: Milliseconds between the end of the upstream's stream and of the client's, if the proxy sends the text at its end.
@@ -91,6 +91,8 @@ def concurrent(view: View) -> Findings:
     """All requests reach the upstream before the first response ends."""
     _needs_matched(view)
     legs = [pair.upstream[0] for pair in view.record.pairs if pair.upstream]
+    if not legs:
+        must_not_be_limited(view.pair)
     if len(legs) < len(view.record.pairs):
         refused = [pair.client for pair in view.record.pairs if not pair.upstream and not pair.client.ok]
         if not refused:
@@ -113,6 +115,13 @@ def concurrent(view: View) -> Findings:
         )
 
 
+#: The types of the deltas that wait in a probe; some translators send reasoning as a summary.
+_DELTAS = {
+    "text": ("output_text",), "reasoning": ("reasoning_text", "reasoning_summary_text"),
+    "arguments": ("function_call_arguments",),
+}  # fmt: skip
+
+
 def _held(view: View, kind: str) -> Findings:
     if view.record.about.get("held") != kind:
         raise DoesNotApply("the probe is about other deltas")
@@ -124,6 +133,8 @@ def _held(view: View, kind: str) -> Findings:
         says = "the client requested a stream, and the upstream request does not stream: no delta can be passed on"
         yield Finding(says, "stream: true", leg.json.get("stream") if isinstance(leg.json, dict) else None, 0, 0)
     held = leg.notes.get("held")
+    if held and kind in _DELTAS and not any(held["text"] in deltas(view.client, one) for one in _DELTAS[kind]):
+        raise CannotEvaluate(f"no delta of the {kind} contains {held['text']!r}")  # It is lost, which others report.
     if held:
         wait = view.settings["wait"]
         packed = " in a compressed stream" * bool(view.client.header("content-encoding", True))
@@ -161,8 +172,6 @@ def streaming_arguments(view: View) -> Findings:
     """Each delta of the arguments is received before the next is sent."""
     if view.record.about.get("held") == "arguments" and not outcome(view.served(), "responses").calls:
         raise CannotEvaluate("the client received no call")
-    if view.record.about.get("held") == "arguments" and not deltas(view.client, "function_call_arguments"):
-        raise CannotEvaluate("the client received no delta of the arguments")  # sum.arguments-deltas reports it.
     yield from _held(view, "arguments")
 
 
@@ -206,7 +215,7 @@ def upstream_closed(view: View) -> Findings:
             raise DoesNotApply("the upstream request does not stream")
         raise CannotEvaluate("the client did not receive the first events of the stream")
     leg = view.upstream()
-    if len(pair.upstream) > 1 and "request.sent-once" in view.failing:
+    if "request.sent-once" in view.failing and any(len(one.upstream) > 1 for one in view.record.pairs):
         raise CannotEvaluate("the upstream received the request more than once")
     if _ended_by_itself(leg, pair.client):
         raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
@@ -237,6 +246,8 @@ def closed_in_silence(view: View) -> Findings:
     leg = view.upstream()
     if pair.client.ended != "closed":
         raise CannotEvaluate("the client did not receive the first events of the stream")
+    if len(pair.upstream) > 1 and "request.sent-once" in view.failing:
+        raise CannotEvaluate("the upstream received the request more than once")
     if leg.ended != "left" and leg.ended_at < pair.client.ended_at:
         raise CannotEvaluate("the upstream request had ended before the client disconnected")
     if leg.ended != "left" or leg.ended_at - pair.client.ended_at > 1000 * wait:
@@ -256,6 +267,7 @@ def next_served(view: View) -> Findings:
     after = [pair for pair in view.record.pairs if pair not in cancelled]
     if not after:
         raise CannotEvaluate("the proxy went on reading cancelled streams, and no request was sent after them")
+    must_not_be_limited(after[-1])
     leg, at = after[-1].client, view.record.pairs.index(after[-1])
     closed = sum(pair.client.ended == "closed" for pair in cancelled)
     words = "the cancelled one" if closed == 1 else f"{closed or 'the'} cancelled ones"

@@ -127,10 +127,10 @@ def _add_message(made: Conversation, role: str, content: Any) -> None:
         return
     turn = _turn(made, role)
     turn.texts += _texts(content)
-    turn.media += _media(content)
+    turn.media += media(content)
     turn.order += ["text"] * bool(content and isinstance(content, str))
     for part in objects(content):
-        turn.order += [*_media([part])] or ["text"] * bool(part.get("text"))
+        turn.order += [*media([part])] or ["text"] * bool(part.get("text"))
 
 
 def _texts(content: Any) -> list[str]:
@@ -139,7 +139,7 @@ def _texts(content: Any) -> list[str]:
     return [part["text"] for part in objects(content) if isinstance(part.get("text"), str)]
 
 
-def _media(content: Any) -> Iterator[str]:
+def media(content: Any) -> Iterator[str]:
     for part in objects(content):
         for name in ("image_url", "audio_url", "video_url", "input_audio"):
             value = part.get(name)

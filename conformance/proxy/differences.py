@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.contract.revisions import DEFAULT
-from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
 from conformance.proxy.conversation import Conversation, Turn, counted, results_by_id
 from conformance.proxy.outcomes import Call
-from conformance.proxy.texts import changed_encoding, marked, same_json, text_differs
+from conformance.proxy.parameter_values import is_default, is_same
+from conformance.proxy.texts import changed_encoding, is_part, listed, marked, same_json, text_differs
 from conformance.proxy.tool_schemas import has_references, resolved, same_parameters
-
-#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
-_ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
-
-#: Parameters with the values by which a proxy can state the documented default.
-_DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "temperature": (1,), "top_p": (0.95, 1), "max_output_tokens": (Schemas(DEFAULT).most_output_tokens, 32768),
-    "tool_choice": ("auto",), "effort": _ON,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +26,9 @@ class Difference:
     got: Any = MISSING
     group: str = ""
 
+
+#: Turns up to which a reader sees in a list which of them are missing.
+_MANY_TURNS = 8
 
 #: The groups of contents, calls or results, and parts of results, that are lost completely, and of equal call ids.
 LOST, LOST_CALLS, LOST_PARTS, EQUAL_IDS = "lost content", "lost calls", "lost parts", "equal call ids"
@@ -142,9 +134,12 @@ def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Di
         had, sent = sent, _merged([replace(one, reasoning=[]) for one in sent])
         if any(one.reasoning for one in had) and not _lost_calls(sent, received):  # Else its message is lost.
             says = "a reasoning item of the input did not reach the upstream"
+            text = "\n".join(text for one in received for text in one.texts)
+            if all(thought in text for one in had for thought in one.reasoning):
+                says = "a reasoning item of the input reached the upstream in a text, not as reasoning"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
     roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
-    if roles == [one.role for one in all_received]:
+    if len(all_received) > len(received) and is_part([one.role for one in all_received], roles):
         received = all_received  # A message that arrived without its text is not missing.
     actual = [one.role for one in received]
     if roles != actual:
@@ -175,12 +170,11 @@ def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: lis
                 which = "again" if again else "that the client did not send"
                 says = f"the upstream received a {one.role} message {which}: {marked(text, 0)}"
                 return Difference("request.nothing-added", says, want=roles, got=actual)
-    says = f"the turns are in the order {_listed(actual)}, expected {_listed(roles)}"
+    says = f"the turns are in the order {listed(actual)}, expected {listed(roles)}"
+    if len(roles) > _MANY_TURNS and is_part(actual, roles):
+        by_role = (f"{actual.count(role)} of {roles.count(role)} of the {role}" for role in dict.fromkeys(roles))
+        says = f"of {len(roles)} turns the upstream received {len(actual)}: {', '.join(by_role)}"
     return Difference("request.roles-and-order", says, want=roles, got=actual)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words) or "none"
 
 
 def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
@@ -193,8 +187,8 @@ def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     if lost := [one for one in sent.media if one not in received.media]:
         message = f"{where}: the upstream did not receive {lost[0][:60]}"
         yield Difference("request.media", message, lost[0][:200], [one[:200] for one in received.media], LOST)
-    elif sent.media and (want := _joined(sent.order)) != (got := _joined(received.order)):
-        message = f"{where}: the texts and images are in the order {_listed(got)}, expected {_listed(want)}"
+    elif sent.media and not missing and (want := _joined(sent.order)) != (got := _joined(received.order)):
+        message = f"{where}: the texts and images are in the order {listed(got)}, expected {listed(want)}"
         yield Difference("request.roles-and-order", message, want, got)
     if sent.reasoning:
         missing, near, _ = _consumed(sent.reasoning, received.reasoning)
@@ -268,39 +262,24 @@ def _strict(name: str, want: Any, got: Any) -> Iterator[Difference]:
 def _parameters(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     for name, value in sent.parameters.items():
         actual = received.parameters.get(name, MISSING)
-        if not _same_value(name, value, actual):
+        if not is_same(name, value, actual):
             what = "no such parameter" if actual is MISSING else f"{actual!r}"
             message = f"{name}: the client sent {value!r}, the upstream received {what}"
             got = None if actual is MISSING else actual
             yield Difference("request.parameters", message, value, got, f"{name} = {actual!r}")
     for name, value in received.parameters.items():
-        if name not in sent.parameters and not any(_equal(value, one) for one in _DEFAULTS.get(name, ())):
+        if name not in sent.parameters and not is_default(name, value):
             off = (name, value) == ("effort", "off")  # The dialect has several.
             what = "a parameter that disables reasoning" if off else f"{name} = {value!r}"
             message = f"the upstream received {what}, which the client did not send"
             yield Difference("request.nothing-added", message, None, value, f"{name} = {value!r}")
 
 
-def _same_value(name: str, value: Any, actual: Any) -> bool:
-    if name == "tool_choice" and value == "auto":
-        return actual in (MISSING, "auto")  # The default, which can be left out.
-    if name == "effort":
-        return actual in ("none", "off", "disabled") if value == "none" else actual in (value, "on")
-    return _equal(value, actual)
-
-
-def _equal(value: Any, actual: Any) -> bool:
-    numbers = [one for one in (value, actual) if isinstance(one, int | float) and not isinstance(one, bool)]
-    if len(numbers) == 2:
-        return math.isclose(numbers[0], numbers[1], rel_tol=1e-9)
-    return bool(value == actual) and len(numbers) == 0
-
-
 def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Difference]:
     """The differences between the calls of the upstream's response and those that the client received."""
     if [one.name for one in sent] != [one.name for one in received]:
         want, got = ([one.name for one in calls] for calls in (sent, received))
-        says = f"the client received the calls {_listed(got)}, the upstream sent {_listed(want)}"
+        says = f"the client received the calls {listed(got)}, the upstream sent {listed(want)}"
         yield Difference("response.calls", says, want, got)
         return
     for one, other in zip(sent, received, strict=True):
@@ -313,5 +292,5 @@ def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Differe
             yield Difference("response.calls", says, one.arguments, other.arguments)
     ids = [one.call_id for one in received]
     if len(set(ids)) < len(ids) or "" in ids:
-        says = f"the call ids {_listed(ids)} are not distinct"
+        says = f"the call ids {listed(ids)} are not distinct"
         yield Difference("response.calls", says, "distinct ids", ids, EQUAL_IDS)

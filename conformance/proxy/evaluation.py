@@ -14,7 +14,14 @@ from conformance.judge import reasons
 from conformance.judge.findings import MISSING
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.proxy import checks_credentials, checks_failure, checks_request, checks_response, checks_stream
+from conformance.proxy import (
+    checks_credentials,
+    checks_failure,
+    checks_media,
+    checks_request,
+    checks_response,
+    checks_stream,
+)
 from conformance.proxy.connections import leaves_streams
 from conformance.proxy.endpoint import evaluate_endpoint
 from conformance.proxy.records import Record, Recording
@@ -26,7 +33,7 @@ from conformance.results.results_file import ERROR
 
 #: The modules whose import registers the rules, in the order of evaluation: later rules know the findings of earlier
 #: ones.
-_MODULES = (checks_request, checks_credentials, checks_response, checks_stream, checks_failure)
+_MODULES = (checks_request, checks_media, checks_credentials, checks_response, checks_stream, checks_failure)
 
 #: Characters from which on a text is shown around its first difference alone.
 _LONG = 60

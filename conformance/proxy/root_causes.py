@@ -9,7 +9,6 @@ another cause too.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,7 +20,11 @@ from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding, without_form
 from conformance.proxy.symptoms import symptoms
 from conformance.proxy.texts import first_difference, lost_separator
+from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
+
+#: A role none of whose turns reached the upstream, in the finding about a long conversation.
+_NO_TURN = re.compile(r"\b0 of \d+ of the (\w+)")
 
 #: The record and the first finding of each case that has one.
 Places = Mapping[str, tuple[Record, Finding]]
@@ -86,11 +89,11 @@ _PARSED = ("proxy.response.calls", "proxy.request.served")
 _LOCKED = ("proxy.cancel.next-served", "proxy.failure.survives", "proxy.request.served")
 _LATER, _LAST = ("cancel", "connection", "failure"), tuple(one.name for one in LAST)
 
-#: The rules that a proxy violates that mixes responses, also in other probes that are sent together; the rules of an
-#: endpoint are others.
+#: The rules that a proxy violates that mixes responses, or sends the request of another client again, also in other
+#: probes that are sent together; the rules of an endpoint are others.
 _MIXED = (
     "proxy.response.not-mixed", "proxy.response.text", "proxy.response.reasoning", "proxy.response.calls",
-    "proxy.response.finish",
+    "proxy.response.finish", "proxy.request.sent-once",
 )  # fmt: skip
 
 #: The rules that a proxy violates that serves so many requests at a time, and loses their places.
@@ -101,7 +104,7 @@ _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-ke
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = _with_lost_turns(_with_consequences(_grouped(cases, places)))
+    made = with_unfinished(_with_lost_turns(_with_consequences(_grouped(cases, places))))
     made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}
@@ -250,12 +253,10 @@ def _roles_without_content(message: str) -> set[str]:
 
 
 def _lost_roles(order: CaseRecord) -> set[str]:
-    """The roles of which a conversation has fewer turns than expected."""
+    """The roles of which a conversation has no turn where some were expected: of one that has fewer, a part is lost."""
     actual, _, expected = order.message.partition(", expected ")
-    found = [
-        Counter(re.findall(r"\w+", each.removeprefix("the turns are in the order "))) for each in (expected, actual)
-    ]
-    return set(found[0] - found[1])
+    found = [set(re.findall(r"\w+", each.removeprefix("the turns are in the order "))) for each in (expected, actual)]
+    return found[0] - found[1] if expected else set(_NO_TURN.findall(order.message))
 
 
 def _is_gap(case: CaseRecord) -> bool:

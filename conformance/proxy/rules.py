@@ -17,6 +17,9 @@ from conformance.proxy.records import Leg, Pair, Record
 
 AREA = "proxy"
 
+#: The status with which a proxy refuses requests beyond its limit.
+_LIMITED = 429
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -69,12 +72,13 @@ class View:
         return leg
 
     def upstream(self, pair: Pair | None = None) -> Leg:
-        """The last upstream request of a pair, if possible one that was served to its end. :class:`CannotEvaluate`
-        without one."""
-        legs = (pair or self.pair).upstream
-        if not legs:
+        """The last upstream request of a pair, if possible one that was served to its end, and that streams if the
+        client's does. :class:`CannotEvaluate` without one."""
+        made = pair or self.pair
+        if not made.upstream:
             raise CannotEvaluate("no request reached the upstream")
-        return ([leg for leg in legs if leg.ok and leg.ended == "clean"] or legs)[-1]
+        served = [leg for leg in made.upstream if leg.ok and leg.ended == "clean"] or made.upstream
+        return ([leg for leg in served if leg.requests_stream == made.client.requests_stream] or served)[-1]
 
 
 Check = Callable[[View], Findings]
@@ -100,7 +104,7 @@ RULES: list[Rule] = []
 ALL = (
     "request", "undocumented", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming",
     "concurrent", "cancel", "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
-    "after-cancel",
+    "after-cancel", "media",
 )  # fmt: skip
 
 
@@ -119,6 +123,16 @@ def status_of(leg: Leg) -> str:
     if leg.status is None:
         return f"no response ({leg.ended}{f': {leg.detail}' if leg.detail else ''})"
     return f"HTTP {leg.status}"
+
+
+def must_not_be_limited(pair: Pair) -> None:
+    """Raises CannotEvaluate for a request that the proxy refused with 429 by itself: a limit of requests is legal, and
+    does not depend on what the request contains."""
+    if pair.client.status == _LIMITED and not pair.upstream:
+        raise CannotEvaluate(
+            f"the proxy refused the request with {_LIMITED}, and sent nothing to the upstream: raise its limit of "
+            "requests for the run"
+        )
 
 
 def without_form(record: Record, finding: Finding) -> str:

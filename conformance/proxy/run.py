@@ -15,7 +15,7 @@ from conformance.proxy.kit import Clock, Kit, Settings
 from conformance.proxy.probes import probes
 from conformance.proxy.probes.probe import Probe
 from conformance.proxy.process import listening
-from conformance.proxy.records import Record, Recording
+from conformance.proxy.records import Pair, Record, Recording
 from conformance.proxy.setup import check_setup
 from conformance.proxy.steps import are_refused, next_step
 from conformance.proxy.upstream import Upstream
@@ -52,13 +52,19 @@ class Run:
 
     def record(self, chosen: Sequence[Probe]) -> Recording:
         """The recording of the probes, with the keys redacted, after :func:`conformance.proxy.setup.check_setup` with
-        the first ones. To a proxy that serves no string as input the other probes send a message."""
+        the first ones. To a proxy that serves no string as input, or passes none on, the other probes send a
+        message."""
         first = record(self.settings, self.upstream, self.clock, selected(self.settings.dialect, _FIRST))
         check_setup(first, self.upstream.other)
-        served = {one.probe for one in first.records if any(pair.client.ok for pair in one.pairs)}
+        served = {one.probe for one in first.records if any(map(_arrived, one.pairs))}
         settings = replace(self.settings, as_message=_MESSAGE in served and not served & set(_STRINGS))
         recording = record(settings, self.upstream, self.clock, chosen)
         return records.redacted(recording, self.settings.redacted)
+
+
+def _arrived(pair: Pair) -> bool:
+    """Whether a request was served, with its input at the upstream."""
+    return pair.client.ok and any(leg.notes.get("matched") for leg in pair.upstream)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,11 @@
-"""Two texts in a message: the first difference, marked."""
+"""Texts and lists of words in a message: the first difference of two texts, marked."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -104,3 +104,14 @@ def same_json(want: str, got: str) -> bool:
         return bool(json.loads(want) == json.loads(got))
     except ValueError:
         return False
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words in a row."""
+    return ", ".join(words) or "none"
+
+
+def is_part(words: Sequence[str], of: Iterable[str]) -> bool:
+    """Whether the other words become these if some are left out."""
+    rest = iter(of)
+    return all(word in rest for word in words)

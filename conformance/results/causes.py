@@ -21,6 +21,10 @@ _STATUS = re.compile(r"\bHTTP \d{3}")
 _Key = tuple[str, str, str]
 
 
+#: Bytes of a request up to which a reader sees what is special about it.
+_READABLE = 1_000
+
+
 @dataclass(frozen=True)
 class Cause:
     """A violated rule: its cases, the simplest first, and the cases of other rules that are its consequences."""
@@ -94,13 +98,16 @@ def _roots(lines: Sequence[CaseRecord]) -> dict[str, str]:
     return roots
 
 
-def readability_key(line: CaseRecord) -> tuple[int, bool, int, int, str]:
-    """A sort key that puts the simplest case first, as which a violated rule is shown: the shortest request, without
-    streaming, at an early event, with a short id."""
+def readability_key(line: CaseRecord) -> tuple[bool, bool, int, bool, int, int, str]:
+    """A sort key that puts the simplest case first, as which a violated rule is shown: not one over requests that a
+    server may refuse; the request that the rule is named after, as others are special forms of it; the shortest
+    request, without streaming, at an early event, with a short id."""
     first = line.findings[0] if line.findings else FindingRecord("")
-    event = first.event
+    event, size = first.event, first.request_bytes or 0
     streaming = event is not None or (first.scenario or line.id).endswith(".stream")
-    return first.request_bytes or 0, streaming, event or 0, len(line.id), line.id
+    topic = line.scenario.removesuffix(".stream").rpartition(".")[2]
+    is_special = topic != line.requirement.partition(".")[2] or size > _READABLE
+    return line.scenario.startswith("lenient"), is_special, size, streaming, event or 0, len(line.id), line.id
 
 
 def representative(cases: Sequence[CaseRecord]) -> CaseRecord:

@@ -13,6 +13,7 @@ from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.score import many
 from conformance.results.shared_traits import says
+from conformance.scenarios import descriptions
 
 #: Characters of a server's message that are shown, and of that of another outcome.
 _MESSAGE, _OTHER_MESSAGE = 200, 60
@@ -37,14 +38,17 @@ _SUBJECTS = {
 #: What a finding is about, before its message, by the rule.
 _ABOUT = {"error.streaming-same-status": "an invalid request has another status with stream: true: "}
 
+#: Rules whose messages contain more than what was sent and received.
+_IN_OWN_WORDS = ("error.endpoint-survives",)
+
 #: What is special about a request, by the scenario, where the rule does not name it.
 _SPECIAL = {
     "bad.body-not-an-object": "an array nested 5,000 times as body",
-    "bad.input-empty-string": "an empty string as input",
-    "bad.instructions-empty": "empty instructions",
-    "turns.reasoning-last": "a conversation that ends in a reasoning item",
     "turns.output-returned": "the output of a response, returned unchanged,",
 }
+
+#: Topics of scenarios whose descriptions state what is sent.
+_DESCRIBED = ("bad", "turns", "http")
 
 #: A value that is written as an integer, and words of a server that accepts only another form of the same number.
 _INTEGER, _FRACTION = re.compile(r".*=-?\d+$"), re.compile(r"\b(?:float|double|decimal)\b", re.IGNORECASE)
@@ -95,7 +99,7 @@ _KINDS = (
     re.compile(r"the upstream.*?, and (the (?:client|proxy|response|stream) .*)"),
     re.compile(r"with (the form '[\w-]+')"),
     re.compile(r"the upstream's response is (\w+).*?, the client's is (\w+)"),
-    re.compile(r"(the client received HTTP .* for a documented request, .*)"),
+    re.compile(r"(the client received HTTP .* for a documented request)(?: with stream: true)?(, .*)"),
     re.compile(r"(the upstream request is not valid: .*)"),
 )
 
@@ -185,7 +189,7 @@ def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
         return (
             f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_server_words(many_alike[3])} ({in_scenario(finding.scenario)})"
         )
-    answered = _RECEIVED.match(message)
+    answered = None if first.requirement in _IN_OWN_WORDS else _RECEIVED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
         return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_server_words(answered[2])}"
@@ -217,13 +221,19 @@ def _with_other_members(line: CaseRecord) -> str:
 
 
 def _sent(scenario: str) -> str:
-    """What was sent: a scenario, what is special about it, or the recorded request of a real client."""
+    """What was sent: the description of the scenario, what is special about it, or the recorded request of a real
+    client; its name if the description does not read as a request."""
     kind, _, name = scenario.partition(".")
     if kind == "client":
         return f"the request of the client {name}"
     if kind == "undocumented" and name.removesuffix(".stream").isidentifier():
         return f"a request with the undocumented parameter {name.removesuffix('.stream')}"
-    return _SPECIAL.get(scenario, scenario if "=" in scenario else f"scenario {scenario}")
+    plain = scenario.removesuffix(".stream")
+    if scenario in _SPECIAL or "=" in scenario:
+        return _SPECIAL.get(scenario, scenario)
+    if kind in _DESCRIBED and plain in descriptions():
+        return descriptions()[plain] + " with stream: true" * (plain != scenario)
+    return f"scenario {scenario}"
 
 
 def _server_words(words: str | None) -> str:

@@ -43,6 +43,12 @@ _GONE = "error.endpoint-survives"
 #: The rule about the status of an invalid request with and without ``stream``.
 _SAME_STATUS = "error.streaming-same-status"
 
+#: The rule about items of clients that the contract does not document: served or refused.
+_UNUSUAL = "turns.unusual-history"
+
+#: The rule about the type of events, and its words for an error in place of an event.
+_TYPED, _ERROR_EVENT = "event.has-type", "(it is an error"
+
 #: The rule about what an error shows of the server, and a message about a 5xx.
 _INTERNALS, _FAILS = "error.no-internals", re.compile(r"\bHTTP 5\d\d")
 
@@ -79,8 +85,19 @@ def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:
         root = naming[0].id
         met |= _with_the_same_end(naming, broken)
         known |= met
-        above |= {one.id: root for one in broken if one.id != root and one.found_in <= met}
+        above |= {
+            one.id: root for one in broken if one.id != root and (one.found_in <= met or _may_meet(one, words, end))
+        }
     return above
+
+
+def _may_meet(line: CaseRecord, words: re.Pattern[str], end: str) -> bool:
+    """Whether a case is about a request that may be refused, whose refusal shows the same: the rules that name the
+    defect are not evaluated for it."""
+    if end:
+        return line.requirement == _TYPED and all(_ERROR_EVENT in one.message for one in line.findings)
+    crashes = "HTTP 5" in words.pattern
+    return line.requirement == _UNUSUAL and all(("HTTP 5" in one.message) == crashes for one in line.findings)
 
 
 def with_their_status(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:

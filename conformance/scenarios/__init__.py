@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
-from conformance.contract.revisions import Contract
-from conformance.contract.schemas import Schemas
+from conformance.contract.revisions import REVISIONS, Contract
+from conformance.contract.schemas import Schemas, schemas_of
 from conformance.scenarios import (
     auth,
     clients,
@@ -72,6 +73,12 @@ def scenarios(schemas: Schemas, nonce: str, explored: Sequence[Scenario] = ()) -
     if len(named) != len(every):
         raise ValueError("two scenarios share a name")
     return named
+
+
+@cache
+def descriptions() -> dict[str, str]:
+    """What each scenario of the newest revision sends, in words, by its name."""
+    return {one.name: one.description for one in scenarios(schemas_of(REVISIONS[-1]), "").values()}
 
 
 def _ordered(every: Sequence[Scenario]) -> list[Scenario]:

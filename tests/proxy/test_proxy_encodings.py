@@ -43,7 +43,7 @@ def test_an_encoding_is_recognised(parts: list[str], got: str, words: str) -> No
 def _results(change: Callable[[str], str]) -> Callable[[Context, dict[str, Any]], dict[str, Any]]:
     def sent(_: Context, body: dict[str, Any]) -> dict[str, Any]:
         for one in body["messages"]:
-            if one["role"] == "tool":
+            if one["role"] == "tool" and isinstance(one["content"], str):
                 one["content"] = change(one["content"])
         return body
 

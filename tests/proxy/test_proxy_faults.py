@@ -28,7 +28,7 @@ PROBES = {
     "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result "
     "request.reasoning-item request.call-round-trip",
     "request.reasoning": "request.reasoning-item",
-    "request.media": "request.image",
+    "request.media": "request.image request.result-image",
     "request.tools": "request.tools request.many-tools",
     "request.strict": "request.many-tools",
     "request.parameters": "request.reasoning-item request.tools request.lowest-values request.highest-values "

@@ -383,6 +383,13 @@ def test_a_failure_that_a_stream_passes_on_is_no_failure_to_survive() -> None:
     assert "failure.survives" not in problems(evaluate(replace(recording, records=(once,))))
 
 
+@pytest.mark.parametrize(("seconds", "found"), [(2.5, []), (60.0, ["failure.survives"])])
+def test_a_circuit_breaker_can_refuse_requests_for_a_while(seconds: float, found: list[str]) -> None:
+    habit = Habit("", "", settings={"stops_after": "failure", "stops_for": seconds})
+    recording = recorded("chat", habit, ["failure.500", "failure.after*"])
+    assert list(problems(evaluate(recording))) == found
+
+
 def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     turns = [user("One."), {"role": "assistant", "content": "Two."}, user("Three.")]
     sent = conversation.of_responses({"input": turns})
@@ -390,6 +397,68 @@ def test_a_message_without_its_text_is_not_a_missing_message() -> None:
     (found,) = of_requests(sent, received, False)
     assert (found.rule, found.message.partition(",")[0]) == (
         "request.texts", "assistant turn 2: the client sent 4 characters",
+    )  # fmt: skip
+
+
+def test_reasoning_in_events_of_a_summary_alone_is_named() -> None:
+    """A gateway sent the reasoning in events of OpenAI's summary, without item_id and without a reasoning item."""
+    recording = recorded("chat", CLEAN, ["response.reasoning.stream"])
+    (record,) = recording.records
+    made = []
+    for frame in record.pairs[0].client.reply.decode().split("\n\n"):
+        _, _, data = frame.partition("data: ")
+        event = json.loads(data) if data.startswith("{") else {}
+        if event.get("type") == "response.reasoning_text.delta":
+            event = {"type": "response.reasoning_summary_text.delta", "delta": event["delta"]}
+        elif "reasoning" in json.dumps([event.get("item"), event.get("part"), event.get("type")]):
+            continue
+        if output := event.get("response", {}).get("output"):
+            event["response"]["output"] = [item for item in output if item["type"] != "reasoning"]
+        made.append(f"data: {json.dumps(event)}\n\n" if event else "")
+    client = record.pairs[0].client
+    client = replace(client, chunks=(replace(client.chunks[0], data="".join(made).encode()),))
+    pairs = (replace(record.pairs[0], client=client),)
+    found = problems(evaluate(replace(recording, records=(replace(record, pairs=pairs),))))
+    assert found["response.reasoning"] == (
+        "@response.reasoning.stream: the client received the reasoning only in events"
+        " response.reasoning_summary_text.delta, without an item"
+    )
+
+
+def test_streams_that_were_never_served_are_no_failure_to_survive() -> None:
+    """A gateway responded to each streaming request with 500, and to that after the failures too."""
+    recording = recorded("responses", CLEAN, ["request.string*", "failure.503.stream", "failure.after.stream"])
+    by_name = {one.probe: one for one in recording.records}
+    refused = by_name["failure.503.stream"].pairs[0].client
+    records = []
+    for one in recording.records:
+        pairs = tuple(replace(pair, client=refused) for pair in one.pairs)
+        records.append(one if one.probe == "request.string" else replace(one, pairs=pairs))
+    found = problems(evaluate(replace(recording, records=tuple(records))))
+    assert "failure.survives" not in found
+    assert "for a documented request with stream: true, although the upstream served it" in found["request.served"]
+
+
+def test_a_limit_of_requests_violates_nothing() -> None:
+    """A gateway served 60 requests in a minute, and the others received 429."""
+    habit = Habit("", "", settings={"most_requests": 6})
+    found = problems(
+        evaluate(recorded("chat", habit, ["request.*string*", "response.*text*", "cancel.after", "failure.after"]))
+    )
+    assert {rule[:1] for rule in found} == {"?"}
+    assert "the proxy refused the request with 429" in found["?request.served"]
+
+
+@pytest.mark.parametrize("texts", ["Two.", ""])
+def test_turns_that_a_long_conversation_lacks_are_counted(texts: str) -> None:
+    def turns(first: int, answer: str) -> list[dict[str, Any]]:
+        pairs = ((user(f"Turn {at}."), {"role": "assistant", "content": answer}) for at in range(first, 10))
+        return [turn for pair in pairs for turn in pair]
+
+    sent = conversation.of_responses({"input": turns(0, "Two.")})
+    (found,) = of_requests(sent, conversation.of_chat({"messages": turns(7, texts)}), False)
+    assert (found.rule, found.message) == (
+        "request.roles-and-order", "of 20 turns the upstream received 6: 3 of 10 of the user, 3 of 10 of the assistant",
     )  # fmt: skip
 
 
@@ -482,15 +551,24 @@ def test_the_endpoint_behind_a_proxy_that_replaces_the_model_serves_it(tmp_path:
     assert Served(tmp_path, evaluated=found).model == "small"
 
 
-def test_a_proxy_that_serves_no_string_is_asked_with_messages() -> None:
+#: A gateway sent a string as an array of its characters.
+CHARACTERS = Habit(
+    "", "", sent=lambda ctx, body: {**body, "input": list(body["input"])} if isinstance(body["input"], str) else body
+)
+
+
+@pytest.mark.parametrize(
+    ("habit", "rule"), [(FAULTS["refuses-strings"], "request.served"), (CHARACTERS, "request.reaches-upstream")]
+)
+def test_a_proxy_that_serves_no_string_is_asked_with_messages(habit: Habit, rule: str) -> None:
     settings = Settings("", "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
     with run.opened(settings, 0) as opened:
-        arguments = (opened.upstream.url, "responses", CLIENT_KEY, UPSTREAM_KEY, FAULTS["refuses-strings"])
+        arguments = (opened.upstream.url, "responses", CLIENT_KEY, UPSTREAM_KEY, habit)
         with ReferenceProxy(*arguments) as proxy:
             probes = run.selected("responses", ["request.string", "request.white-space", "response.text"])
             found = problems(evaluate(opened.at(proxy.url).record(probes)))
-    assert [name for name in found if not name.startswith("?")] == ["request.served"]
-    assert found["request.served"].startswith("@request.string:")
+    assert [name for name in found if not name.startswith("?")] == [rule]
+    assert found[rule].startswith("@request.string:")
 
 
 def test_the_endpoint_behind_a_proxy_that_sends_the_key_of_the_client_accepts_it(
@@ -544,7 +622,8 @@ def test_a_stream_that_fails_before_the_upstream_is_no_cached_response() -> None
     record = replace(by_name["request.string.stream"], pairs=(failed,))
     found = problems(evaluate(replace(recording, records=(record,))))
     assert found["request.served"].startswith(
-        "@request.string.stream: the client received HTTP 200 and a failure for a documented request, before the upstr"
+        "@request.string.stream: the client received HTTP 200 and a failure for a documented request with stream: true,"
+        " before the upstr"
     )
     assert "request.reaches-upstream" not in found
 

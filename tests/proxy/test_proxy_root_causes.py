@@ -12,7 +12,7 @@ from both_sides import combined, problems, recorded, violated
 
 from conformance.emulator.proxy import FAULTS
 from conformance.emulator.proxy.changes import deltas, final, message_text, messages
-from conformance.emulator.proxy.habit import CLEAN, Context, Habit
+from conformance.emulator.proxy.habit import CLEAN, Context, Failure, Habit
 from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
@@ -67,9 +67,102 @@ def test_what_each_plain_response_lacks_is_no_fault_of_concurrency() -> None:
     assert set(violated("responses", habit, ["response.text", "concurrent.plain"])) == {"response.finish"}
 
 
-def test_arguments_without_deltas_are_not_also_buffered() -> None:
-    habit = replace(CLEAN, events=deltas("function_call_arguments", lambda text: None))
-    assert set(violated("chat", habit, ["response.call.stream", "streaming.arguments"])) == {"sum.arguments-deltas"}
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        ("function_call_arguments", "sum.arguments-deltas"),
+        ("reasoning_text", "sum.reasoning-deltas"),
+        ("output_text", "response.text"),
+    ],
+)
+def test_what_has_no_deltas_is_not_also_buffered(kind: str, rule: str) -> None:
+    habit = replace(CLEAN, events=deltas(kind, lambda text: None))
+    probes = ["response.call.stream", "response.reasoning.stream", "streaming.*"]
+    assert set(violated("chat", habit, probes)) == {rule}
+
+
+def test_a_delta_that_is_lost_is_neither_buffered_nor_an_early_end() -> None:
+    def first_lost(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        is_first = event.get("type") == "response.output_text.delta" and not ctx.body.get("_lost")
+        ctx.body["_lost"] = is_first or ctx.body.get("_lost")
+        return [] if is_first else [event]
+
+    habit = Habit("", "", events=first_lost, settings={"ends_alike": True})
+    probes = ["response.*", "streaming.*", "failure.early-end*"]
+    assert set(violated("responses", habit, probes)) == {"response.text"}
+
+
+def test_a_request_that_is_sent_twice_is_not_also_kept_after_a_disconnect() -> None:
+    probes = ["request.string", "response.text", "cancel.*"]
+    assert set(violated("responses", FAULTS["sends-twice"], probes)) == {"request.sent-once"}
+
+
+def test_reasoning_that_reached_the_upstream_as_text_is_not_lost() -> None:
+    def as_text(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for one in items:
+            if thought := one.pop("reasoning_content", None):
+                one["content"] = f"<think>{thought}</think>"
+        return items
+
+    found = violated("chat", Habit("", "", sent=messages(as_text)), ["request.reasoning-item"])
+    assert set(found) == {"request.reasoning"}
+    assert "in a text" in found["request.reasoning"]
+
+
+def test_a_second_request_for_a_stream_is_not_taken_for_the_first() -> None:
+    recording = recorded("responses", CLEAN, ["response.text*"])
+    plain, stream = (
+        next(one for one in recording.records if one.probe == f"response.text{end}") for end in ("", ".stream")
+    )
+    both = replace(stream.pairs[0], upstream=(*stream.pairs[0].upstream, *plain.pairs[0].upstream))
+    found = problems(evaluate(replace(recording, records=(replace(stream, pairs=(both,)),))))
+    assert set(found) == {"request.sent-once"}
+
+
+def test_a_request_with_the_input_of_another_is_one_cause() -> None:
+    def latest(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+        ctx.memory["latest"] = body["input"]
+        time.sleep(0.05)
+        return {**body, "input": ctx.memory["latest"]}
+
+    probes = ["request.string*", "response.text*", "concurrent.*"]
+    assert set(violated("responses", Habit("", "", sent=latest), probes)) == {"response.not-mixed"}
+
+
+def test_the_error_of_a_failure_is_not_kept_for_the_next_response() -> None:
+    def noted(ctx: Context, failure: Failure) -> Failure:
+        ctx.memory["error"] = {"code": "server_error", "message": failure.message}
+        return failure
+
+    def with_error(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+        return {**body, "error": ctx.memory.get("error")}
+
+    habit = Habit("", "", failure=noted, plain=with_error)
+    probes = ["request.string", "failure.50*", "failure.after*"]
+    assert set(violated("responses", habit, probes)) == {"failure.survives"}
+
+
+def test_a_text_that_is_lost_behind_an_image_is_not_also_out_of_order() -> None:
+    habit = Habit("", "", sent=messages(lambda items: [_with_first_text(one) for one in items]))
+    assert set(violated("responses", habit, ["request.parts", "request.image"])) == {"request.texts"}
+
+
+def _with_first_text(one: dict[str, Any]) -> dict[str, Any]:
+    parts = one.get("content")
+    if not isinstance(parts, list):
+        return one
+    texts = [part for part in parts if "text" in part]
+    return {**one, "content": [part for part in parts if part not in texts[1:]]}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("lengths-in-characters", "JSON that ends early, after "), ("labels-decoded", "not in the Content-Encoding gzip")],
+)
+def test_what_a_body_is_instead_of_a_response(name: str, says: str) -> None:
+    found = violated("responses", FAULTS[name], ["response.text", "form.plain-gzip"])
+    assert len(found) == 1
+    assert says in next(iter(found.values()))
 
 
 def test_a_form_with_the_difference_of_an_ordinary_response_follows_from_it() -> None:
@@ -255,3 +348,46 @@ def test_a_failure_that_a_proxy_does_not_report_is_one_cause_with_the_same_one_a
         for name, says in messages.items()
     ]
     assert bool(with_root_causes(cases, {}, recording)[0].cause) is follows
+
+
+def test_a_shortened_conversation_does_not_explain_texts_that_are_lost_in_others() -> None:
+    """A gateway kept the last turns of a long conversation, and lost the texts of all assistant turns: two defects."""
+    recording = recorded("responses", CLEAN, ["request.string"])
+    order = "proxy.request.roles-and-order@request.long-history"
+    text = "proxy.request.texts@request.history"
+    lost = "assistant turn 2: the client sent 9 characters, the upstream received none"
+    for kept, cause in (("10 of 20", ""), ("0 of 20", order)):
+        says = f"of 41 turns the upstream received 20: 20 of 21 of the user, {kept} of the assistant"
+        cases = [
+            CaseRecord(name, *name.split("@"), "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+            for name, message in ((order, says), (text, lost))
+        ]
+        assert with_root_causes(cases, {}, recording)[1].cause == cause
+
+
+@pytest.mark.parametrize(
+    ("finish", "text", "usage", "follow"),
+    [
+        ("incomplete: upstream_eof", "the output of the Response is empty, the upstream sent 9", "received 0", True),
+        ("incomplete: upstream_eof", "the output of the Response is empty, the upstream sent 9", "received 7", False),
+        ("completed (with the status incomplete)", "the output of the Response is empty", "received 0", False),
+        ("incomplete: upstream_eof", "text: the upstream sent 9 characters, the client", "received 0", False),
+    ],
+)
+def test_a_response_that_is_ended_early_has_no_content_and_no_usage(
+    finish: str, text: str, usage: str, follow: bool
+) -> None:
+    """A gateway that cannot read one event ends the response: its text and its token counts are no other defects."""
+    recording = recorded("responses", CLEAN, ["request.string"])
+    says = {
+        "finish": f"the upstream's response is completed, the client's is {finish}",
+        "text": text,
+        "usage": f"input tokens: the upstream sent 137, the client {usage}",
+    }
+    cases = [
+        CaseRecord(f"proxy.response.{name}@response.text", f"proxy.response.{name}", "response.text", "proxy", "MUST",
+                   "fail", findings=(FindingRecord(message),))
+        for name, message in says.items()
+    ]  # fmt: skip
+    made = {one.requirement.rpartition(".")[2]: one.cause for one in with_root_causes(cases, {}, recording)}
+    assert bool(made["usage"]) is follow

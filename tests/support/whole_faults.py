@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.emulator import Behaviour, Context, Reply
+from conformance.emulator.faults.tools import as_markup
 from conformance.emulator.hooks import fault
-from conformance.emulator.shapes import Refusal
+from conformance.emulator.shapes import Item, ParsedRequest, Refusal
 
 Object = dict[str, Any]
 
@@ -129,6 +130,36 @@ def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
     return events
 
 
+def _no_reasoning_where_it_is_sent(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, thinking=False) if "reasoning" in ctx.body else parsed
+
+
+def _calls_as_text_in_streams(ctx: Context, items: list[Item]) -> list[Item]:
+    return as_markup(ctx, items) if ctx.stream else items
+
+
+def _queued_with_202(ctx: Context, reply: Reply) -> Reply:
+    """Accepts a background request, as OpenAI does not, with 202."""
+    if ctx.body.get("background") is not True or ctx.stream or reply.status != 200:
+        return reply
+    queued = json.loads(reply.body) | {"status": "queued", "output": [], "output_text": "", "usage": None}
+    return replace(reply.coded(202), chunks=[(0, json.dumps(queued).encode())])
+
+
+def _only_begun_and_ended(_: Context, events: list[Object]) -> list[Object]:
+    """A refusal that is sent as an empty success."""
+    if events[-1]["type"] == "response.completed":
+        events[-1]["response"] |= {"output": [], "output_text": ""}
+        return [events[0], events[-1]]
+    return events
+
+
+def _messages_at_the_end(_: Context, events: list[Object]) -> list[Object]:
+    """Streams only the other items; the messages are in the final Response."""
+    messages = {event["output_index"] for event in events if event.get("item", {}).get("type") == "message"}
+    return [event for event in events if event.get("output_index") not in messages]
+
+
 def _calls_at_the_end(_: Context, events: list[Object]) -> list[Object]:
     """Streams only the other items; the calls are in the final Response."""
     calls = {event["output_index"] for event in events if event.get("item", {}).get("type") == "function_call"}
@@ -169,7 +200,7 @@ def _fails_plain(test: Callable[[Object], bool]) -> Callable[[Context, Reply], R
         if not ctx.served or ctx.stream or not test(ctx.body):
             return reply
         error = {"code": "server_error", "message": "the model failed"}
-        empty = {"output": [], "output_text": "", "usage": None}
+        empty = {"output": [], "output_text": ""}
         failed = {**json.loads(reply.body), "status": "failed", "error": error, **empty}
         return replace(reply, framing="length").saying(failed)
 
@@ -224,6 +255,16 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "for another response: the stream contains the events of two"),
         ("calls only in the final output", "events", _calls_at_the_end, "sum.final-output",
          "the final output has 1 function_call that was not streamed"),
+        ("messages only in the final output", "events", _messages_at_the_end, "sum.final-output",
+         "the final output has 1 message that was not streamed"),
+        ("202 for a background request", "reply", _queued_with_202, "unsupported.background-not-honoured",
+         "background: true is in effect"),
+        ("no reasoning where an effort is sent", "parsed", _no_reasoning_where_it_is_sent, "effort.high-thinks",
+         "to a request with reasoning; effort.default, sent without, has it"),
+        ("calls as text in streams", "draft", _calls_as_text_in_streams, "tools.called-either-way",
+         "the output text contains <tool_call>"),
+        ("created and completed only", "events", _only_begun_and_ended, "response.not-empty",
+         "a completed response has no output item"),
         ("reasoning in events of other types", "events", _older_names, "sum.reasoning-deltas",
          "it is in events of the undocumented type response.reasoning.delta"),
         ("a terminal event sent twice, with one number", "numbered", lambda _, events: [*events, events[-1]],

@@ -207,6 +207,25 @@ def test_the_output_of_a_batch(tmp_path: Path) -> None:
     assert not broken(evaluated([one]))
 
 
+@pytest.mark.parametrize(
+    ("dated", "created", "is_violation"),
+    [
+        ("", 1796059363123, True),  # Milliseconds: no time in seconds is that large.
+        ("", 1796059363, False),
+        ("", 0, False),  # Unknown without a clock.
+        ("date: Mon, 30 Nov 2026 17:22:43 GMT\r\n", 1796059363, False),
+        ("date: Mon, 30 Nov 2026 17:22:43 GMT\r\n", 1796059363.25, False),
+        ("date: Mon, 30 Nov 2026 17:22:43 GMT\r\n", 1796059363123, True),
+        ("date: Mon, 30 Nov 2026 17:22:43 GMT\r\n", 0, True),
+        ("date: yesterday\r\n", 0, False),
+    ],
+)
+def test_the_time_of_a_saved_response(dated: str, created: float, is_violation: bool, tmp_path: Path) -> None:
+    body = json.dumps(json.loads(PLAIN.body) | {"created_at": created}).encode()
+    (one,) = read(tmp_path / "a.txt", head("application/json", dated) + body)
+    assert ("response.created-at-is-now" in broken(evaluated([one]))) == is_violation
+
+
 @pytest.mark.parametrize("name", ["a.json", "a.txt"])
 def test_the_status_that_curl_adds_is_no_part_of_the_body(name: str, tmp_path: Path) -> None:
     content = PLAIN.body if name == "a.json" else head("application/json") + PLAIN.body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,19 +28,23 @@ class Listener(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.memory: Dict = {}
-        self.stopped = False
-        self.taken = 0
+        self.stopped_until = 0.0
+        self.taken = self.requests = 0
         self.lock = threading.RLock()
         self.turn = threading.Lock()
         super().__init__(address, handler)
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """A slot, which is given back unless the client disconnects."""
+        """A slot, which is given back unless the client disconnects. Raises Failure beyond the limit of requests."""
         with self.lock:
             self.taken += 1
+            self.requests += 1
+            limit = self.settings.most_requests
         given_back = 1
         try:
+            if 0 < limit < self.requests:
+                raise Failure(429, "too many requests", (("Retry-After", "60"),))
             yield
         except Failure:
             raise
@@ -49,6 +54,12 @@ class Listener(ThreadingHTTPServer):
         finally:
             with self.lock:
                 self.taken -= given_back
+
+    def stop_after(self, event: str) -> None:
+        """Refuse requests from now on, if the habit does so after a `failure` of the upstream or a `cancel`."""
+        now = time.monotonic()
+        if now >= self.stopped_until and event and self.settings.stops_after.partition(":")[0] == event:
+            self.stopped_until = now + self.settings.stops_for
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Prints no traceback if a client disconnects."""

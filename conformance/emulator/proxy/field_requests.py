@@ -86,6 +86,15 @@ def plain_format(ctx: Context, body: Dict) -> Dict:
     return {name: value for name, value in body.items() if name not in left_out}
 
 
+def images_as_text(items: list[Dict]) -> list[Dict]:
+    """Tool results with images as the JSON of their parts."""
+    for one in items:
+        name = "output" if "output" in one else "content"
+        if (name == "output" or one.get("role") == "tool") and "image_url" in to_json(one[name]):
+            one[name] = to_json(one[name])
+    return items
+
+
 def filled(tool: Dict) -> Dict:
     """Without the parameters, if there are none."""
     left_out = () if tool.get("parameters", {}).get("properties") else ("parameters",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,7 +79,8 @@ class Settings:
     response. `one_at_a_time`: requests wait for each other. `accepts_gzip`, `reader`: the mistakes of a parser
     (`lf`: only line feeds; `text`: splits like `str.splitlines`; `chunks`: one event for each read; `limit`: lines
     to 64 KiB; `shared`: all streams share the rest of a line). `stops_after` a failure of the upstream (`failure`,
-    or without a response `failure: silent`) or a disconnected client (`cancel`): all later requests are refused.
+    or without a response `failure: silent`) or a disconnected client (`cancel`): all later requests are refused, for
+    `stops_for` seconds. `most_requests` are served, and later ones refused with 429.
     `framing` of chunks: their sizes in `characters`, or `endless`, without a last one; `short`: the length of a
     body in characters. `watches`: a disconnected client is noticed while the upstream is silent, with `look`
     seconds between two looks; `watches_streams_alone`: only in streams. `completes_empty`: a stream without an
@@ -114,6 +116,7 @@ class Settings:
     accepts_gzip: bool = False
     reader: str = "standard"
     stops_after: str = ""
+    stops_for: float = math.inf
     framing: str = ""
     begins_at_once: bool = False
     always_streams: bool = False
@@ -132,6 +135,7 @@ class Settings:
     key_status: int = 401
     passes_cut: bool = False
     slots: int = 0
+    most_requests: int = 0
     delimits_by_close: bool = False
     calls_a_chunk: int | None = None
     untyped_errors: bool = False

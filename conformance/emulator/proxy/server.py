@@ -71,10 +71,10 @@ class _Handler(ClientSide):
             with turn, self.server.slot():
                 self._serve(settings)
         except Failure as failure:
-            self.server.stopped |= settings.stops_after in ("failure", "failure: silent") and failure.status >= 500
+            self.server.stop_after("failure" if failure.status >= 500 else "")
             self._fail(failure)
         except (_Gone, OSError):
-            self.server.stopped |= settings.stops_after == "cancel"
+            self.server.stop_after("cancel")
             self.close_connection = True
 
     def _serve(self, settings: Settings) -> None:
@@ -83,7 +83,7 @@ class _Handler(ClientSide):
             raise Failure(503, "every slot is taken")
         if settings.read_limit and len(raw) > settings.read_limit:
             raise Failure(413, "the body is too large")
-        if self.server.stopped:
+        if time.monotonic() < self.server.stopped_until:
             time.sleep(60 * (settings.stops_after == "failure: silent"))
             raise Failure(503, "the proxy has stopped")
         if not self.path.partition("?")[0].endswith("/responses"):

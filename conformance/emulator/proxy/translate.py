@@ -61,7 +61,9 @@ def _add(made: list[Dict], item: Dict) -> None:
     elif kind == "function_call_output":
         output = item.get("output")
         text = output if isinstance(output, str) else "".join(part.get("text", "") for part in _objects(output))
-        made.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
+        parts = [_part(part) for part in _objects(output)]
+        content = parts if any(part["type"] == "image_url" for part in parts) else text
+        made.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": content})
 
 
 def _assistant(made: list[Dict]) -> Dict:

@@ -46,9 +46,23 @@ def _joined_results(ctx: Context, body: Dict) -> Dict:
     """Tool results of several parts with a line break between them."""
     outputs = {one["call_id"]: one["output"] for one in ctx.body["input"] if "output" in one}
     for one in body["messages"]:
-        if isinstance(parts := outputs.get(one.get("tool_call_id")), list):
+        parts = outputs.get(one.get("tool_call_id"))
+        if isinstance(parts, list) and all("text" in part for part in parts):
             one["content"] = "\n".join(part["text"] for part in parts)
     return body
+
+
+def _images_after_results(ctx: Context, body: Dict) -> Dict:
+    """The images of tool results in a message of the user behind them, as the dialect documents texts alone there."""
+    made = []
+    for one in body["messages"]:
+        parts = one["content"] if one["role"] == "tool" and isinstance(one["content"], list) else []
+        images = [part for part in parts if "image_url" in part]
+        made.append({**one, "content": "".join(part.get("text", "") for part in parts)} if images else one)
+        if images:
+            label = {"type": "text", "text": f"The image of {one['tool_call_id']}:"}
+            made.append({"role": "user", "content": [label, *images]})
+    return {**body, "messages": made}
 
 
 def _divided(ctx: Context, body: Dict) -> Dict:
@@ -131,6 +145,8 @@ VARIANTS = {
         _variant("content-parts", "A content can be a string or parts.", "chat", sent=_parts),
         _variant("divided-messages", "A message of several parts can be several messages.", "chat", sent=_divided),
         _variant("joined-results", "The parts of a tool result can be joined.", "chat", sent=_joined_results),
+        _variant("images-after-results", "An image of a tool result can be in a message behind it.", "chat",
+                 sent=_images_after_results),
         _variant("max-tokens", "max_tokens is the older name of max_completion_tokens.", "chat", sent=_max_tokens),
         _variant("thinking-switch", "The effort can be sent as a switch.", "chat", sent=_thinking),
         _variant("stated-defaults", "A default can be stated.",

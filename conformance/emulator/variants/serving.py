@@ -14,7 +14,7 @@ from ..auth import REFUSED, authenticate
 from ..event_edits import said
 from ..hooks import Behaviour, Context, Hook, variant
 from ..refusals import LIMITED, bad_parameter, of, unsupported
-from ..request_hooks import envelope, error, input_items, inside, names_twice, refuse, refused
+from ..request_hooks import envelope, error, input_items, inside, lacks_strict, names_twice, refuse, refused
 from ..shapes import Dict, Header, Item, ParsedRequest, Refusal, Reply, sent, to_json
 
 FORM = "The documentation defines statuses, not the error object (doc 2026-10, error codes)."
@@ -253,14 +253,15 @@ VARIANTS = [
           validate=ignored(lambda param: param.startswith("tools[") and param.endswith("].type"))),
     variant("outside.agents-served", OUTSIDE, validate=agents_served),
     variant("outside.tool-choice-rejected", OUTSIDE, validate=strict_choice),
+    variant("outside.tool-without-strict-refused", "The table marks strict required (doc 2026-10, tools).",
+            validate=refuse(lacks_strict, "tools[0].strict")),
     variant("outside.same-tool-name-refused", "The documentation does not define two tools with the same name.",
             validate=refuse(names_twice, "tools[1].name")),
     variant("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
           parsed=honoured_choice),
     variant("outside.tool-choice-required-honoured", "Aligned with OpenAI (openai, tool_choice).", draft=demanded_call),
-    variant("outside.unusual-history-rejected",
-            "The documentation does not list such items (doc 2026-10, Request body: input).",
-          validate=refuse(unusual_history, "input[0]")),
+    variant("outside.unusual-history-rejected", "The page does not list such items (doc 2026-10, Request body: input).",
+            validate=refuse(unusual_history, "input[0]")),
     variant("behaviour.small-context", "The documentation defines no context length for input (doc 2026-10).",
           validate=small_context),
     variant("behaviour.default-instructions", "A chat template may add a default system message.",

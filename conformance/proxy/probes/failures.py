@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from conformance.emulator.shapes import Plan, to_json
@@ -27,6 +28,13 @@ _GIVE_UP = 1.0
 
 #: Attempts of the request after the failures.
 _AFTER = 4
+
+#: Statuses with which a proxy refuses requests for a while.
+_BUSY = (429, 503)
+
+#: The longest time that a proxy can send no request to an upstream that failed, in waits for what it should do at once:
+#: with the default wait 35 seconds, as circuit breakers try again after 30.
+_COOLDOWN = 7.0
 
 _HANGS = {"broken": "hang", "hangs": True}
 
@@ -157,16 +165,20 @@ def _once(kit: Kit) -> None:
     kit.send(ProbeRequest(canary, body_of(canary), script, idle=IDLE_BEFORE_RETRY))
 
 
-def _after(name: str, more: dict[str, Any]) -> Probe:
-    """An ordinary request, sent again after a while: a proxy can refuse requests for some seconds after failures."""
+def _after(name: str, more: dict[str, Any], cooldown: float = 0.0) -> Probe:
+    """An ordinary request, sent again after a while: a proxy can refuse requests for some seconds after failures, and
+    for a ``cooldown`` (in waits) with 503 or 429, as a circuit breaker does."""
 
     def run(kit: Kit) -> None:
-        for attempt in range(_AFTER):
+        pause, began = min(kit.settings.wait, 3.0), time.monotonic()
+        for attempt in count(1):
             canary = kit.new_canary()
-            if kit.send(ProbeRequest(canary, {**body_of(canary), **more}, Script(plan(canary)))).client.ok:
+            pair = kit.send(ProbeRequest(canary, {**body_of(canary), **more}, Script(plan(canary))))
+            refuses = pair.client.status in _BUSY and not pair.upstream
+            waits = attempt < _AFTER or (refuses and time.monotonic() - began < cooldown * kit.settings.wait)
+            if pair.client.ok or not waits:
                 return
-            if attempt < _AFTER - 1:
-                time.sleep(min(kit.settings.wait, 3.0))
+            time.sleep(pause)
 
     return Probe(name, run, ("after",))
 
@@ -210,7 +222,7 @@ def probes(dialect: str) -> list[Probe]:
         Probe("failure.once-503", _once, ("once",), {"status": 503}),
         replace(_probe("failure.hang-before-head", False, _hang(-1), _HANGS, limit=_GIVE_UP), waits=True),
         replace(_probe("failure.hang-in", True, _hang(4), _HANGS, _sea, limit=_GIVE_UP), waits=True),
-        _after("failure.after", {}),
+        _after("failure.after", {}, _COOLDOWN),
         _after("failure.after.stream", {"stream": True}),
     ]
     return made

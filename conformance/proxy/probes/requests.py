@@ -57,7 +57,8 @@ LARGE = 110_000
 #: A tool result of 30 kB, such as a file that a program has read.
 _FILE = "a line of the file\n" * 1_600 + "its end"
 
-_PIXEL = (
+#: A URL of an image.
+PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
     "rkJggg=="
 )
@@ -105,7 +106,7 @@ def _parameters(**values: Any) -> Body:
 
 def _image(canary: str) -> dict[str, Any]:
     parts = [
-        {"type": "input_text", "text": canary}, {"type": "input_image", "image_url": _PIXEL},
+        {"type": "input_text", "text": canary}, {"type": "input_image", "image_url": PIXEL},
         {"type": "input_text", "text": "is above"},
     ]  # fmt: skip
     return {"input": [{"role": "user", "content": parts}]}
