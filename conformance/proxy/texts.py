@@ -66,15 +66,17 @@ def text_differs(
 def changed_encoding(parts: Sequence[str], got: str) -> str:
     """How a text, or the texts of content parts, were encoded again, in words; empty if they were not."""
     want = "".join(parts)
-    if not got or not want or got == want:
+    if not got or got == want:
         return ""
     if _value(json.loads, got) == want:
         return "a JSON string"
-    if _texts_of(_value(json.loads, got)) == want:
-        return "the JSON of its content parts"
     python = _value(ast.literal_eval, got)
     if python == want:
         return "a Python string"
+    if not want:
+        return ""
+    if _texts_of(_value(json.loads, got)) == want:
+        return "the JSON of its content parts"
     if _texts_of(python) == want:
         return "the Python text of its content parts"
     given = _value(json.loads, want)

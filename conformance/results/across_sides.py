@@ -15,7 +15,10 @@ from conformance.judge.verdict import FAIL, PASS
 from conformance.results.records import CaseRecord
 
 #: The rule about concurrent streams that a proxy mixes.
-_MIXED = "proxy.response.not-mixed"
+_MIXED, _MIXED_IN_RUN = "proxy.response.not-mixed", "parallel.requests-do-not-mix"
+
+#: The rule about the id of a response in its events.
+_IDS = "identity.response-id"
 
 #: The rules that compare texts with their deltas.
 _DELTAS = {"sum.text-deltas", "sum.reasoning-deltas", "sum.arguments-deltas"}
@@ -25,12 +28,23 @@ def with_causes_across(sides: Sequence[CaseRecord], endpoint: Sequence[CaseRecor
     """The cases of both sides, then those of the endpoint, where root causes of the one part have the one of the other
     from which they follow."""
     found = _with_causes(endpoint, _roots(sides))
-    return [*_with_causes(sides, _roots(endpoint)), *_of_mixed_streams(found, sides)]
+    return [*_of_silence(_with_causes(sides, _roots(endpoint)), endpoint), *_of_mixed_streams(found, sides)]
 
 
 def _with_causes(cases: Sequence[CaseRecord], others: Sequence[CaseRecord]) -> list[CaseRecord]:
     found = {one.id: _cause(one, others) for one in _roots(cases)}
     return [replace(one, cause=found[one.id]) if found.get(one.id) else one for one in cases]
+
+
+def _of_silence(sides: Sequence[CaseRecord], endpoint: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """The cases of both sides; those about ids in the probes of silence alone, which are sent together, have the mixed
+    responses of the endpoint as cause."""
+    mixed = next((one for one in _roots(endpoint) if one.requirement == _MIXED_IN_RUN), None)
+    found = [one for one in _roots(sides) if one.requirement == _IDS]
+    if mixed is None or not all(one.scenario.startswith("silence.") for one in found):
+        return list(sides)
+    roots = {one.id for one in found}
+    return [replace(one, cause=mixed.id) if one.id in roots else one for one in sides]
 
 
 def _of_mixed_streams(endpoint: Sequence[CaseRecord], sides: Sequence[CaseRecord]) -> list[CaseRecord]:

@@ -1,4 +1,4 @@
-"""Forms of the chunks of a chat stream with tool calls and reasoning, which clients of the dialect read alike."""
+"""Forms of the chunks of a chat stream with tool calls and reasoning, which do not change the response."""
 
 from __future__ import annotations
 
