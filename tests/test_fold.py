@@ -756,3 +756,19 @@ def test_a_stream_that_opens_no_item_is_a_defect_beside_members_that_are_missing
 def test_keys_that_are_refused_with_another_status_do_not_explain_that_of_values() -> None:
     key = line("auth.refused-with-401@auth.refused.bearer-wrong", "refused with HTTP 403", "warning")
     assert causes(key, line("request.wrong-type-refused@input=5", "refused with HTTP 422", "warning")) == {}
+
+
+@pytest.mark.parametrize(
+    ("where", "follows"),
+    [("concurrent.streams", True), ("response.text.stream", False), ("", True)],
+    ids=["mixed", "violated one at a time too", "not evaluated where mixed"],
+)
+def test_deltas_of_mixed_streams_follow_from_them(where: str, follows: bool) -> None:
+    """What both sides show of a request that is sent alone has another cause."""
+    mixed = line("proxy.response.not-mixed@concurrent.streams", "the response to a contains the text of the one with b")
+    fine = replace(line("sum.text-deltas@response.cut.stream", ""), verdict="pass", findings=())
+    cause = mixed.id if where.startswith("concurrent") else ""
+    seen = [replace(line(f"sum.text-deltas@{where}", "differs"), cause=cause)] if where else []
+    one = line("sum.text-deltas@count.stream", "done: the output_text of output_index 0 differs from its deltas")
+    assert with_causes_across([mixed, fine, *seen], [one])[-1].cause == (mixed.id if follows else "")
+    assert with_causes_across([fine, *seen], [one])[-1].cause == ""

@@ -117,5 +117,6 @@ def test_what_is_not_cut_is_completed(received: Received) -> Findings:
     used = received.tokens("output_tokens")
     # A server may stop a few tokens before the limit, and a wrong output_tokens proves nothing for one below 16.
     if used is not None and (cap is None or cap - used > max(8, cap / 2)):
-        message = f"the response is incomplete after {used} output tokens, fewer than max_output_tokens ({cap})"
+        limit = "absent from the request" if cap is None else cap
+        message = f"the response is incomplete after {used} output tokens, fewer than max_output_tokens ({limit})"
         yield Finding(message, received.pointer + "/status", received.event, "completed", "incomplete")

@@ -57,6 +57,7 @@ _FOLLOWS_IN_PROBE = {
     "proxy.request.sent-once": ("proxy.failure.honest", "proxy.cancel.closed-in-silence"),
     "proxy.request.calls": ("proxy.request.dialect",),
     "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
+    "lifecycle.indexes-dense": ("identity.event-fits-item",),
 }
 
 #: A turn of a role that arrives without its text, in a message.

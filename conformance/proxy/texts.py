@@ -70,11 +70,13 @@ def changed_encoding(parts: Sequence[str], got: str) -> str:
         return ""
     if _value(json.loads, got) == want:
         return "a JSON string"
-    if _texts_of(_value(json.loads, got)) == want:
-        return "the JSON of its content parts"
     python = _value(ast.literal_eval, got)
     if python == want:
         return "a Python string"
+    if not want:
+        return ""
+    if _texts_of(_value(json.loads, got)) == want:
+        return "the JSON of its content parts"
     if _texts_of(python) == want:
         return "the Python text of its content parts"
     given = _value(json.loads, want)

@@ -11,19 +11,55 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from conformance.contract.consequences import across
-from conformance.judge.verdict import FAIL
+from conformance.judge.verdict import FAIL, PASS
 from conformance.results.records import CaseRecord
+
+#: The rule about concurrent streams that a proxy mixes.
+_MIXED, _MIXED_IN_RUN = "proxy.response.not-mixed", "parallel.requests-do-not-mix"
+
+#: The rule about the id of a response in its events.
+_IDS = "identity.response-id"
+
+#: The rules that compare texts with their deltas.
+_DELTAS = {"sum.text-deltas", "sum.reasoning-deltas", "sum.arguments-deltas"}
 
 
 def with_causes_across(sides: Sequence[CaseRecord], endpoint: Sequence[CaseRecord]) -> list[CaseRecord]:
     """The cases of both sides, then those of the endpoint, where root causes of the one part have the one of the other
     from which they follow."""
-    return [*_with_causes(sides, _roots(endpoint)), *_with_causes(endpoint, _roots(sides))]
+    found = _with_causes(endpoint, _roots(sides))
+    return [*_of_silence(_with_causes(sides, _roots(endpoint)), endpoint), *_of_mixed_streams(found, sides)]
 
 
 def _with_causes(cases: Sequence[CaseRecord], others: Sequence[CaseRecord]) -> list[CaseRecord]:
     found = {one.id: _cause(one, others) for one in _roots(cases)}
     return [replace(one, cause=found[one.id]) if found.get(one.id) else one for one in cases]
+
+
+def _of_silence(sides: Sequence[CaseRecord], endpoint: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """The cases of both sides; those about ids in the probes of silence alone, which are sent together, have the mixed
+    responses of the endpoint as cause."""
+    mixed = next((one for one in _roots(endpoint) if one.requirement == _MIXED_IN_RUN), None)
+    found = [one for one in _roots(sides) if one.requirement == _IDS]
+    if mixed is None or not all(one.scenario.startswith("silence.") for one in found):
+        return list(sides)
+    roots = {one.id for one in found}
+    return [replace(one, cause=mixed.id) if one.id in roots else one for one in sides]
+
+
+def _of_mixed_streams(endpoint: Sequence[CaseRecord], sides: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """The cases of the endpoint; those of a rule that both sides violate only as a consequence of mixed streams have
+    these as cause, as requests of a run are sent together. So have those about deltas, if both sides do not violate
+    their rule: what was mixed there is not evaluated again."""
+    mixed = next((one for one in _roots(sides) if one.requirement == _MIXED), None)
+    if mixed is None:
+        return list(endpoint)
+    broken = [one for one in sides if one.has_problem]
+    others = {one.requirement for one in broken if one.cause != mixed.id}
+    passed = {one.requirement for one in sides if one.verdict == PASS}
+    rules = ({one.requirement for one in broken} | _DELTAS) & passed - others
+    roots = {one.id for one in _roots(endpoint) if one.requirement in rules and one.requirement != _MIXED}
+    return [replace(one, cause=mixed.id) if one.id in roots else one for one in endpoint]
 
 
 def _roots(cases: Sequence[CaseRecord]) -> list[CaseRecord]:

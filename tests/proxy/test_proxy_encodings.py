@@ -32,6 +32,8 @@ PARTS = [{"type": "input_text", "text": "one "}, {"type": "input_text", "text": 
         (["5"], '"5', ""),
         (["a"], "b", ""),
         (["a"], "", ""),
+        ([""], "None", ""),
+        ([], "[]", ""),
     ],
 )
 def test_an_encoding_is_recognised(parts: list[str], got: str, words: str) -> None:

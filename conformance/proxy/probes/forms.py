@@ -10,17 +10,18 @@ from typing import Any
 
 from conformance.emulator.shapes import Dict, Plan
 from conformance.proxy.kit import plan
-from conformance.proxy.probes import http_forms
+from conformance.proxy.probes import call_forms, http_forms
 from conformance.proxy.probes.probe import Probe, simple
 from conformance.proxy.probes.requests import LONG_NAME, TOOLS
 from conformance.proxy.script import Objects, Script, ScriptedResponse, Step
 
 FORMS, RARE = ("forms",), ("rare-forms",)
 
-#: Forms that the grammar of event streams or HTTP allows, and that no service of the field is known to send.
+#: Forms that the grammar of event streams, HTTP or the dialect allows, and that few or no services send.
 _RARE = (
     "cr", "byte-order-mark", "two-data-lines", "event-lines", "interim", "plain-interim", "trailers", "plain-trailers",
-    "chunk-extensions", "text-after-calls",
+    "chunk-extensions", "text-after-calls", "null-in-later-call-chunks", "call-indexes-with-gap",
+    "reasoning-after-text",
 )  # fmt: skip
 
 _ARGUMENTS = '{"zone":"north","note":"漢字"}'
@@ -46,7 +47,8 @@ def _empty_arguments(canary: str) -> Plan:
 
 #: The response of a form, by its name, if it is not the one of most forms.
 _PLANS = {
-    "call-in-one-chunk": _two_calls, "empty-arguments": _empty_arguments, "plain-empty-arguments": _empty_arguments,
+    "call-in-one-chunk": _two_calls, "call-indexes-with-gap": _two_calls, "empty-arguments": _empty_arguments,
+    "plain-empty-arguments": _empty_arguments,
 }  # fmt: skip
 
 
@@ -169,21 +171,6 @@ def _no_choices_first(objects: Objects, dialect: str) -> Objects:
     return [{**objects[0], "choices": [], "prompt_filter_results": []}, *objects]
 
 
-def _call_in_one_chunk(objects: Objects, dialect: str) -> Objects:
-    """All calls in one chunk, each with its name and all of its arguments."""
-    made: Objects = []
-    for one in objects:
-        found = one["choices"][0]["delta"].get("tool_calls") if one["choices"] else None
-        before = made[-1]["choices"][0]["delta"].get("tool_calls") if made and made[-1]["choices"] else None
-        if found and before and found[0]["index"] == before[-1]["index"]:
-            before[-1]["function"]["arguments"] += found[0]["function"]["arguments"]
-        elif found and before:
-            before += found
-        else:
-            made.append(one)
-    return made
-
-
 def _text_after_calls(objects: Objects, dialect: str) -> Objects:
     """The text behind the calls, as some models write it."""
     texts = [one for one in objects if one["choices"] and one["choices"][0]["delta"].get("content")]
@@ -259,9 +246,12 @@ _CHAT: dict[str, Callable[[Plan], Script]] = {
     "usage-with-finish": _events(_usage_with_finish),
     "usage-in-each-chunk": _events(_usage_everywhere),
     "first-chunk-without-choices": _events(_no_choices_first),
-    "call-in-one-chunk": _events(_call_in_one_chunk),
+    "call-in-one-chunk": _events(call_forms.in_one_chunk),
     "text-after-calls": _events(_text_after_calls),
     "finish-with-last-content": _events(_finish_with_last),
+    "null-in-later-call-chunks": _events(call_forms.null_in_later_chunks),
+    "call-indexes-with-gap": _events(call_forms.indexes_with_gap),
+    "reasoning-after-text": _events(call_forms.reasoning_after_text),
     "empty-arguments": Script,
     "event-lines": _lines(lambda lines: [b"event: message", *lines]),
 }
