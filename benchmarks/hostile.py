@@ -83,8 +83,8 @@ def _head(*headers: str, status: str = "200 OK") -> bytes:
 
 
 def _says(body: bytes, *headers: str, status: str = "200 OK") -> Script:
-    whole = _head(*headers, f"Content-Length: {len(body)}", status=status) + body
-    return lambda peer: peer.sendall(whole)
+    complete = _head(*headers, f"Content-Length: {len(body)}", status=status) + body
+    return lambda peer: peer.sendall(complete)
 
 
 def _response(text: str) -> dict[str, object]:
@@ -213,10 +213,10 @@ def _serve(name: str) -> None:
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", flush=True)
     while True:
         peer, _ = listener.accept()
-        threading.Thread(target=_answer, args=(peer, script), daemon=True).start()
+        threading.Thread(target=_respond, args=(peer, script), daemon=True).start()
 
 
-def _answer(peer: socket.socket, script: Script) -> None:
+def _respond(peer: socket.socket, script: Script) -> None:
     with contextlib.suppress(OSError), peer:
         data = b""
         while b"\r\n\r\n" not in data:

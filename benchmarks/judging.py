@@ -58,8 +58,8 @@ def stream_in_process(events: int, scratch: Path) -> Stream:
     big = scratch / "big"
     _blow_up(RunDirectory(scratch / "run"), RunDirectory(big), events)
     command = [sys.executable, "-m", "benchmarks.judging", str(scratch / "run"), str(big), str(events)]
-    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return Stream(said["events_a_second"], said["memory_ratio"])
+    results = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return Stream(results["events_a_second"], results["memory_ratio"])
 
 
 def _context(folder: Path) -> Context:
@@ -97,12 +97,12 @@ def frames_of(folder: Path, deltas: int) -> tuple[Exchange, list[tuple[bytes, by
 
 def _stream(received: Received, events: int) -> Iterator[tuple[bytes, bytes]]:
     words = [f"word{number % 10} " for number in range(events)]
-    number, told = 0, False
+    number, found = 0, False
     for event in received.events:
         data: dict[str, Any] = json.loads(json.dumps(event.data))
-        if event.type == _DELTA and told:
+        if event.type == _DELTA and found:
             continue
-        told = told or event.type == _DELTA
+        found = found or event.type == _DELTA
         for word in words if event.type == _DELTA else [None]:
             data["sequence_number"] = number
             if word is None:

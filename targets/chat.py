@@ -30,7 +30,7 @@ _VALUES = {"string": "Bern", "integer": 2, "number": 0.5, "boolean": True}
 #: Tokens of a call in addition to its arguments.
 _CALL = 4
 
-_THOUGHTS = "Let me think about what is asked. It is simple enough."
+_REASONING = "Let me think about what is asked. It is simple enough."
 _WEATHER = "It is sunny there, with 18 degrees."
 _SENTENCE = "The sea is wide and blue."
 _PRIMES = "There are nine of them."
@@ -59,32 +59,32 @@ def reply(body: Json) -> Reply:
     """The reply to a request that :func:`check` accepted."""
     messages = body["messages"]
     cap = body.get("max_completion_tokens") or body.get("max_tokens") or 131072
-    reasoning_texts, room = _cut(_tokens(_THOUGHTS) if _thinks(body) else [], cap)
+    reasoning_texts, room = _cut(_tokens(_REASONING) if _thinks(body) else [], cap)
     wanted = _calls(messages, body.get("tools") or [])
-    said = [] if wanted else _tokens(_answer(messages))
-    text, room = _cut(said, room)
+    tokens_of_text = [] if wanted else _tokens(_reply(messages))
+    text, room = _cut(tokens_of_text, room)
     calls: list[tuple[str, list[str]]] = []
-    whole = text == said and room >= 0
+    complete = text == tokens_of_text and room >= 0
     for name, arguments in wanted:
         tokens = _tokens(json.dumps(arguments, ensure_ascii=False))
         if room <= _CALL:
-            whole = False
+            complete = False
             break
         kept, room = _cut(tokens, room - _CALL)
         calls.append((name, kept))
-        whole = whole and kept == tokens
-    finish = ("tool_calls" if calls else "stop") if whole else "length"
+        complete = complete and kept == tokens
+    finish = ("tool_calls" if calls else "stop") if complete else "length"
     return Reply(reasoning_texts, text, calls, finish, _usage(body, cap - room, len(reasoning_texts)))
 
 
-def _usage(body: Json, used: int, thought: int) -> Json:
-    asked = max(1, len(json.dumps([body["messages"], body.get("tools") or ""])) // _LETTERS)
+def _usage(body: Json, used: int, reasoning: int) -> Json:
+    users = max(1, len(json.dumps([body["messages"], body.get("tools") or ""])) // _LETTERS)
     return {
-        "prompt_tokens": asked,
+        "prompt_tokens": users,
         "completion_tokens": used,
-        "total_tokens": asked + used,
+        "total_tokens": users + used,
         "prompt_tokens_details": {"cached_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": thought},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
     }
 
 
@@ -149,7 +149,7 @@ def _fitting(schema: Json, root: Json) -> Any:
     return _VALUES.get(kind)
 
 
-def _answer(messages: list[Json]) -> str:
+def _reply(messages: list[Json]) -> str:
     question = _question(messages)
     if messages[-1]["role"] == "tool":
         return _WEATHER
@@ -163,8 +163,8 @@ def _answer(messages: list[Json]) -> str:
 
 
 def _question(messages: list[Json]) -> str:
-    asked = [one for one in messages if one["role"] == "user"]
-    return _text(asked[-1].get("content")) if asked else ""
+    users = [one for one in messages if one["role"] == "user"]
+    return _text(users[-1].get("content")) if users else ""
 
 
 def _text(content: Any) -> str:

@@ -17,8 +17,8 @@ from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import Chunk, Exchange
 from conformance.results.facts import differences, facts
 from conformance.scenarios.plan import Plan
-from conformance.wire.alike import Alike
-from conformance.wire.dialect import alike
+from conformance.wire.alike import Imitation
+from conformance.wire.dialect import id_like
 from conformance.wire.replay import Recording
 from tests.support.runs import HEAD
 from tools.in_process import KEY, NOW, InProcess, context, target
@@ -58,7 +58,7 @@ def built_in(*names: str) -> Endpoint:
 @pytest.mark.parametrize("name", DIALECTS)
 def test_its_run_shows_no_difference_in_facts(name: str) -> None:
     original = recorded(built_in(*DIALECTS[name]))
-    again = recorded(Alike(recording(original), KEY))
+    again = recorded(Imitation(recording(original), KEY))
     # Which key an exchange in process was sent with is not recorded.
     changed = [one for one in differences(facts(original), facts(again)) if not one[0].startswith("outcome auth.")]
     assert changed == []
@@ -70,7 +70,7 @@ def test_a_request_that_was_not_recorded_is_answered_in_the_dialect() -> None:
     few = [
         one for one in recorded(built_in(*DIALECTS["framing"], *DIALECTS["members"])) if one.scenario == "text.stream"
     ]
-    server = Alike(recording(few), KEY)
+    server = Imitation(recording(few), KEY)
     sent = {"model": target().model, "input": "What is new?", "stream": True}
     body = server.respond("POST", "/v1/responses", [("api-key", KEY)], json.dumps(sent).encode()).body
     lines = body.split(b"\r\n")
@@ -90,7 +90,7 @@ def test_a_conversation_with_new_ids_gets_the_recorded_response(scenario: str) -
     call, then = known["tools.call"], known[scenario]
     marked = then.body.replace(b'"object"', b'"recorded": true, "object"')
     then = replace(then, chunks=(Chunk(0.0, marked),))
-    server, key = Alike(recording([call, then]), KEY), [("api-key", KEY)]
+    server, key = Imitation(recording([call, then]), KEY), [("api-key", KEY)]
     new = json.loads(server.respond("POST", "/v1/responses", key, call.request.body).body)["output"]
     body = then.request.body
     for old, item in zip(json.loads(call.body)["output"], new, strict=True):
@@ -109,7 +109,7 @@ def test_an_empty_key_is_another_than_a_wrong_one() -> None:
         kept = tuple(pair for pair in one.request.headers if pair[0].lower() != "api-key")
         return replace(one, request=replace(one.request, headers=(*kept, ("api-key", value))), status=status)
 
-    server = Alike(recording([refused("", 402), refused("sk-wrong", 403)]), KEY)
+    server = Imitation(recording([refused("", 402), refused("sk-wrong", 403)]), KEY)
     for value, status in (("", 402), ("no", 403), ("", 402), ("sk-wrong", 403)):
         assert server.respond("POST", "/v1/responses", [("api-key", value)], one.request.body).status == status
 
@@ -118,19 +118,19 @@ def test_a_request_with_a_query_is_another_one() -> None:
     one = next(one for one in recorded(built_in()) if one.scenario == "text")
     url = f"{one.request.url}?api-version=1"
     refused = replace(one, request=replace(one.request, url=url), status=404, headers=(), chunks=(Chunk(0.0, b"{}"),))
-    server = Alike(recording([refused, one]), KEY)
+    server = Imitation(recording([refused, one]), KEY)
     for path, status in (("/v1/responses", 200), ("/v1/responses?api-version=1", 404), ("/v1/responses", 200)) * 2:
         assert server.respond("POST", path, [("api-key", KEY)], one.request.body).status == status
 
 
 def test_a_new_id_of_hexadecimal_digits_has_a_letter() -> None:
-    assert not [seed for seed in range(300) if alike("resp_0f", str(seed)).removeprefix("resp_").isdecimal()]
+    assert not [seed for seed in range(300) if id_like("resp_0f", str(seed)).removeprefix("resp_").isdecimal()]
 
 
 def test_an_event_that_the_recorded_streams_do_without_is_left_out() -> None:
     one = next(one for one in recorded(built_in()) if one.scenario == "text.stream")
     frames = [frame for frame in one.body.split(b"\n\n") if b"response.in_progress" not in frame]
-    server = Alike(recording([replace(one, chunks=(Chunk(0.0, b"\n\n".join(frames)),))]), KEY)
+    server = Imitation(recording([replace(one, chunks=(Chunk(0.0, b"\n\n".join(frames)),))]), KEY)
     sent = json.dumps({"model": target().model, "input": "What is new?", "stream": True}).encode()
     body = server.respond("POST", "/v1/responses", [("api-key", KEY)], sent).body
     assert b"response.created" in body
@@ -141,14 +141,14 @@ def test_details_of_usage_that_were_not_recorded_are_left_out() -> None:
     text = next(one for one in recorded(built_in()) if one.scenario == "text")
     bare = json.loads(text.body)
     bare["usage"] = {name: value for name, value in bare["usage"].items() if not name.endswith("_details")}
-    server = Alike(recording([replace(text, chunks=(Chunk(0.0, json.dumps(bare).encode()),))]), KEY)
+    server = Imitation(recording([replace(text, chunks=(Chunk(0.0, json.dumps(bare).encode()),))]), KEY)
     sent = json.dumps({"model": target().model, "input": "What is new?"}).encode()
     made = json.loads(server.respond("POST", "/v1/responses", [("api-key", KEY)], sent).body)
     assert list(made["usage"]) == list(bare["usage"])
 
 
 def test_a_wrong_key_is_refused() -> None:
-    server = Alike(recording(recorded(built_in())[:3]), KEY)
+    server = Imitation(recording(recorded(built_in())[:3]), KEY)
     assert server.respond("POST", "/v1/responses", [("api-key", "other")], b"{}").status == 401
 
 
@@ -156,10 +156,10 @@ def test_a_wrong_key_is_refused() -> None:
     "form", ["resp_" + "0f" * 16, "call_2025306790300011", "fe1da043-2876-9377-ba15-75b595faacba", "a|b", "", "resp_"]
 )
 def test_a_new_id_has_the_form_of_the_old_one(form: str) -> None:
-    made = alike(form, "seed")
+    made = id_like(form, "seed")
     assert len(made) == len(form)
     assert [letter for letter in made if not letter.isalnum()] == [letter for letter in form if not letter.isalnum()]
-    assert made == alike(form, "seed")
+    assert made == id_like(form, "seed")
 
 
 def test_both_kinds_of_recordings_are_refused_together(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

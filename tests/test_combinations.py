@@ -13,7 +13,7 @@ from conformance.contract.schemas import REVISIONS
 from conformance.emulator.hooks import fault
 from conformance.emulator.request_hooks import crash, refuse
 from conformance.emulator.shapes import Dict
-from conformance.scenarios.combinations import ALIKE, APART, FACTORS, ROWS
+from conformance.scenarios.combinations import EQUIVALENT, FACTORS, NOT_COMBINED, ROWS
 from conformance.scenarios.plan import Plan
 from conformance.scenarios.reduction import smaller
 from conformance.scenarios.scenario import Scenario
@@ -59,17 +59,17 @@ def _form(items: list[Any]) -> str:
 
 def pairs(found: Mapping[str, str]) -> Iterator[Pair]:
     for one in choose(found.items(), 2):
-        yield frozenset((name, ALIKE.get(level, level)) for name, level in one)
+        yield frozenset((name, EQUIVALENT.get(level, level)) for name, level in one)
 
 
 def wanted() -> set[Pair]:
     every = {
-        frozenset(((name, ALIKE.get(level, level)), (other, ALIKE.get(beside, beside))))
+        frozenset(((name, EQUIVALENT.get(level, level)), (other, EQUIVALENT.get(beside, beside))))
         for name, other in choose(FACTORS, 2)
         for level in FACTORS[name]
         for beside in FACTORS[other]
     }
-    return every - set(APART)
+    return every - set(NOT_COMBINED)
 
 
 def covered(rows: bool = True) -> set[Pair]:
@@ -89,7 +89,7 @@ def test_every_pair_that_may_stand_in_a_request_stands_in_one() -> None:
 def test_no_row_combines_what_is_kept_apart(row: Mapping[str, str]) -> None:
     assert all(level in FACTORS[name][1:] for name, level in row.items())
     full = {name: row.get(name, known[0]) for name, known in FACTORS.items()}
-    assert [pair for pair in APART if pair <= set(full.items())] == []
+    assert [pair for pair in NOT_COMBINED if pair <= set(full.items())] == []
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

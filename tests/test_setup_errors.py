@@ -442,7 +442,7 @@ def lost(second: float, ended: str = "unreachable", detail: str = "refused") -> 
 def test_when_an_endpoint_disappeared() -> None:
     found = disappearance([lost(5), at(1), lost(4), at(2), lost(1.5, "reset")])
     assert found is not None
-    assert (found.since, found.scenario, found.answered, found.last) == (SENT + 4, "s4", 2, "s2")
+    assert (found.since, found.scenario, found.responses, found.last) == (SENT + 4, "s4", 2, "s2")
     assert found.says == (
         "the endpoint stopped responding at 14:13:24 UTC, after 2 responses (the last was s2); "
         "s4 was the first without a response"

@@ -51,7 +51,7 @@ _ELSEWHERE = ("auth", "request", "error", "undocumented", "unsupported", "client
 _WORDS = ("format.json-object", "tools.arguments-fit-schema")
 
 #: The most faults for each rule (for a rule with a placeholder, for each value), and responses of each kind.
-_FAULTS, _ANSWERS = 5, 2
+_FAULTS, _RESPONSES = 5, 2
 
 #: The responses to use first: text, a call, reasoning, several calls.
 _FIRST = ("text", "tools.call", "effort.high", "tools.parallel", "tools.thinking")
@@ -65,13 +65,14 @@ _SECONDS = 6.0
 def plan() -> dict[str, list[str]]:
     """The faults to try by rule: those that break it alone, or with the fewest others if there are none."""
     rows = matrix()
-    told: dict[str, list[tuple[int, str]]] = {}
+    reported: dict[str, list[tuple[int, str]]] = {}
     for fault, broken in rows.items():
         for rule in broken["causes"]:
             if requirement(rule).area not in _ELSEWHERE and rule not in _WORDS:
-                told.setdefault(rule, []).append((len(broken["causes"]), fault))
+                reported.setdefault(rule, []).append((len(broken["causes"]), fault))
     return {
-        rule: [fault for causes, fault in faults if causes == min(faults)[0]][:_FAULTS] for rule, faults in told.items()
+        rule: [fault for causes, fault in faults if causes == min(faults)[0]][:_FAULTS]
+        for rule, faults in reported.items()
     }
 
 
@@ -90,7 +91,7 @@ def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, ClientInput, Cli
         names = {name for one in wrong for each in one.findings for name in (each.scenario, *each.also)}
         for name in _chosen(names, revision, recorded.received, clean.received):
             pair = [
-                _fed(f"{mark}/{revision}/{name}", where.received(name), _then(name, revision, where, clean))
+                _replayed(f"{mark}/{revision}/{name}", where.received(name), _then(name, revision, where, clean))
                 for mark, where in ((fault, recorded), (_CLEAN, clean))
             ]
             found.append(((rule, fault, revision, name), pair[0], pair[1]))
@@ -111,7 +112,7 @@ def _then(name: str, revision: str, recorded: Recorded, clean: Recorded) -> Exch
     return got if got.ok and got.ended != "time-out" else clean.received(follows).exchange
 
 
-def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
+def _replayed(key: str, received: Received, then: Exchange | None) -> ClientInput:
     return client_input(key, replace(received.exchange, key=key), then)
 
 
@@ -139,7 +140,7 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
     ordered = sorted(filter(usable, names), key=place)
     streams = [name for name in ordered if scenarios[name].streaming and not is_lite(name)]
     plain = [name for name in ordered if not scenarios[name].streaming]
-    return streams[:_ANSWERS] + plain[:_ANSWERS] + [name for name in ordered if is_lite(name)][:1]
+    return streams[:_RESPONSES] + plain[:_RESPONSES] + [name for name in ordered if is_lite(name)][:1]
 
 
 def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str | None:
@@ -157,8 +158,8 @@ def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str 
         if got != wanted and (_held(wanted, responses) or got != _sent(responses, part)):
             return f"other {part}"
     if outcome.usage != right.usage:
-        whole = isinstance(outcome.usage, dict) and all(integer(one) is not None for one in outcome.usage.values())
-        return kept.NUMBERS if whole else kept.NO_NUMBERS
+        complete = isinstance(outcome.usage, dict) and all(integer(one) is not None for one in outcome.usage.values())
+        return kept.NUMBERS if complete else kept.NO_NUMBERS
     return ""
 
 
@@ -212,13 +213,15 @@ def gathered(
         for one in CLIENTS:
             outcome = outcomes.of(one.name, key)
             right = outcomes.of(one.name, f"{_CLEAN}/{revision}/{scenario}")
-            told = did(outcome, right, _answers(given[key], one)) if outcome and right and key in given else None
-            if told is not None and row.get(one.name, "") in kept.COPES:
-                row[one.name] = told or row.get(one.name, "")
+            reported = (
+                did(outcome, right, _responses_of(given[key], one)) if outcome and right and key in given else None
+            )
+            if reported is not None and row.get(one.name, "") in kept.COPES:
+                row[one.name] = reported or row.get(one.name, "")
     return rules
 
 
-def _answers(what: ClientInput, client: Client) -> list[Received]:
+def _responses_of(what: ClientInput, client: Client) -> list[Received]:
     exchanges = [what.exchange, what.then] if client.turns and what.then else [what.exchange]
     return [Received(one, one.scenario) for one in exchanges]
 
@@ -241,13 +244,13 @@ def findings_in(
     for row in rows:
         names: set[str] = set()
         for rule in {one.requirement for one in lines if requirement(one.requirement).id == row}:
-            told = {name for one in lines if one.requirement == rule for name in _places(one)}
-            names |= {*_chosen(told, revision, recorded.received, clean.received)}
+            reported = {name for one in lines if one.requirement == rule for name in _places(one)}
+            names |= {*_chosen(reported, revision, recorded.received, clean.received)}
         for streams, mode in kept.MODES.items():
-            fed_here = {name for name in names if scenarios[name].streaming == streams}
-            if any(fed_here & _places(one) for one in lines):
+            replayed_here = {name for name in names if scenarios[name].streaming == streams}
+            if any(replayed_here & _places(one) for one in lines):
                 parts = {kept.CAUSES: False, kept.FOLLOWS: True}
-                by_part = {part: _kinds(lines, fed_here, follows) for part, follows in parts.items()}
+                by_part = {part: _kinds(lines, replayed_here, follows) for part, follows in parts.items()}
                 kinds.setdefault(row, {})[mode] = by_part
     return kinds
 
@@ -431,9 +434,9 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     yield "\n## How they stop\n"
     for row_id, faults in evidence["rules"].items():
         for fault, by_client in faults.items():
-            said = _ways(by_client)
-            if said:
-                yield f"- {row_id}, by {fault}: {said}"
+            numbers = _ways(by_client)
+            if numbers:
+                yield f"- {row_id}, by {fault}: {numbers}"
 
 
 def _needs_page() -> Iterator[str]:
@@ -490,16 +493,16 @@ def _kinds_page(evidence: Mapping[str, Any]) -> Iterator[str]:
     for (rule, streams), rows in sorted(effects_by_rule(evidence).items()):
         for kinds in dict.fromkeys(row.kinds for row in rows):
             hit = {row.effect.client: row.effect.does for row in rows if row.kinds == kinds}
-            said = ", ".join(f"{NAMES[name]} {hit[name]}" for name in NAMES if name in hit)
-            told = "; ".join(f"`{one}`".replace("|", "\\|") for one in sorted(kinds))
-            yield f"| {rule} | {kept.MODES[streams]} | {told} | {said} |"
+            numbers = ", ".join(f"{NAMES[name]} {hit[name]}" for name in NAMES if name in hit)
+            reported = "; ".join(f"`{one}`".replace("|", "\\|") for one in sorted(kinds))
+            yield f"| {rule} | {kept.MODES[streams]} | {reported} | {numbers} |"
 
 
 def _ways(by_client: Mapping[str, str]) -> str:
     ways: dict[str, list[str]] = {}
-    for name, told in by_client.items():
-        if told not in kept.COPES:
-            ways.setdefault(told.partition(":")[0], []).append(name)
+    for name, reported in by_client.items():
+        if reported not in kept.COPES:
+            ways.setdefault(reported.partition(":")[0], []).append(name)
     return "; ".join(f"{', '.join(names)} {way}" for way, names in ways.items())
 
 

@@ -70,10 +70,10 @@ def compared(result: Outcomes, given: Mapping[str, ClientInput]) -> Iterator[tup
                     continue  # The variant does not occur in this response.
                 outcome, right = (result.of(one.name, key) for key in keys)
                 if outcome and right:
-                    told = did(outcome, right, _responses(given[f"{variant}/{name}"], one))
-                    seen += [] if told is None else [told]
+                    reported = did(outcome, right, _responses(given[f"{variant}/{name}"], one))
+                    seen += [] if reported is None else [reported]
             if seen:
-                yield variant, one.name, next((told for told in seen if told not in COPES), "")
+                yield variant, one.name, next((reported for reported in seen if reported not in COPES), "")
 
 
 def _responses(what: ClientInput, one: Client) -> list[Received]:
@@ -86,8 +86,8 @@ def joined(
 ) -> dict[str, Any]:
     """The outcomes with those found now, by variant, and by client and version."""
     rows: dict[str, dict[str, str]] = {variant: dict(before.get(variant, {})) for variant in SENT}
-    for variant, name, told in found:
-        rows[variant][f"{name} {versions[name]}"] = told
+    for variant, name, reported in found:
+        rows[variant][f"{name} {versions[name]}"] = reported
     order = {one.name: place for place, one in enumerate(CLIENTS)}
     return {
         variant: dict(sorted(row.items(), key=lambda pair: (order.get(pair[0].partition(" ")[0], 99), pair[0])))
@@ -114,9 +114,9 @@ def main() -> int:
         for one in result.clients.values():
             print(f"{folder}: {one.client} {one.version}{one.reason}", flush=True)
     for variant, row in after.items():
-        for name, told in row.items():
-            if told and client(name.partition(" ")[0]):
-                print(f"{variant}: {name}: {told}")
+        for name, reported in row.items():
+            if reported and client(name.partition(" ")[0]):
+                print(f"{variant}: {name}: {reported}")
     if options.write:
         json_lines.write(FILE, after, depth=2)
         outcomes.cache_clear()

@@ -93,10 +93,10 @@ def markdown(matrix: Mapping[str, Mapping[str, Violated]]) -> str:
                 "| fault | behavior | reported by | consequences |",
                 "| --- | --- | --- | --- |",
             ]
-        told = ", ".join(rule if verdict == FAIL else f"**{rule}**" for rule, verdict in rules["causes"].items())
+        reported = ", ".join(rule if verdict == FAIL else f"**{rule}**" for rule, verdict in rules["causes"].items())
         says = FAULTS[name].says.replace("|", "\\|")
         lines.append(
-            f"| {name} | {says} | {told or 'nothing: see tests/test_matrix.py'} | {len(rules['follows']) or ''} |"
+            f"| {name} | {says} | {reported or 'nothing: see tests/test_matrix.py'} | {len(rules['follows']) or ''} |"
         )
     lines += ["", "## Legal variants", "", f"{len(VARIANTS)} ways to differ that no rule may fail.", ""]
     lines += ["| variant | why it is legal |", "| --- | --- |"]
@@ -114,8 +114,8 @@ def main() -> None:
     chosen = options.fault or FAULTS
     some = [name for name in FAULTS if name in chosen or name not in noted]
     with ProcessPoolExecutor() as pool:
-        judged_now = dict(zip(some, pool.map(broken, some, chunksize=16), strict=True))
-    matrix = {name: judged_now.get(name, noted.get(name)) for name in FAULTS}
+        evaluated_now = dict(zip(some, pool.map(broken, some, chunksize=16), strict=True))
+    matrix = {name: evaluated_now.get(name, noted.get(name)) for name in FAULTS}
     if options.write:
         write(FILE, matrix)
         PAGE.write_text(markdown(matrix), encoding="utf-8")

@@ -315,29 +315,29 @@ def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options:
 
 
 def record_of(
-    asked: Context, behaviour: Behaviour | None = None, endpoint: Endpoint | None = None, **options: Any
+    requested: Context, behaviour: Behaviour | None = None, endpoint: Endpoint | None = None, **options: Any
 ) -> Recorded:
     """The responses of an endpoint (by default the built-in one of the context's revision, with this behaviour) to
     every planned request of a context."""
     repeats = endpoint is None and not any(options.values())
     if endpoint is None:
-        revision = asked.contract.revision
+        revision = requested.contract.revision
         model = target(revision).model
         endpoint = Repeatable(
             key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options
         )
-    made = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
+    made = _plans.get(id(requested)) or Plan(requested, requested.scenarios)
     known = _known.get(id(made), {}) if repeats else {}
-    if is_clean := repeats and behaviour is None and id(asked) in _plans and not known:
+    if is_clean := repeats and behaviour is None and id(requested) in _plans and not known:
         _known[id(made)] = known
-    sender = InProcess(endpoint, asked.contract, known, remember=is_clean)
-    settled: dict[str, tuple[Exchange, ...]] = {}
+    sender = InProcess(endpoint, requested.contract, known, remember=is_clean)
+    completed: dict[str, tuple[Exchange, ...]] = {}
     if any(one.searches for one in made.scenarios):
-        made = Plan(asked, asked.scenarios, Shrinking(asked, lambda name: settled[made.key_of[name]]))
+        made = Plan(requested, requested.scenarios, Shrinking(requested, lambda name: completed[made.key_of[name]]))
     requests = {planned.key: planned for planned in made.requests}
 
     def get_or_send(key: str) -> tuple[Exchange, ...]:
-        if key not in settled:
+        if key not in completed:
             following: PlannedRequest | None = requests[key]
             before = [get_or_send(earlier)[-1] for earlier in requests[key].after]
             samples: list[Exchange] = []
@@ -345,12 +345,12 @@ def record_of(
                 outgoing = _built(following, before, known)
                 samples.append(sender.send(outgoing) if outgoing else _unsent(following.key, before, known, is_clean))
                 following = following.more(samples)
-            settled[key] = tuple(samples)
-        return settled[key]
+            completed[key] = tuple(samples)
+        return completed[key]
 
     for key in requests:  # In the order of the plan.
         get_or_send(key)
-    return Recorded(made, settled.__getitem__)
+    return Recorded(made, completed.__getitem__)
 
 
 def _built(planned: PlannedRequest, before: Sequence[Exchange], known: Mapping[str, Known]) -> OutgoingRequest | None:
@@ -423,7 +423,7 @@ _described: dict[tuple[str, str, str], list[SchemaProblem]] = {}
 _of_object: dict[tuple[str, str, int], tuple[object, list[SchemaProblem]]] = {}
 
 
-def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
+def _described_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
     """Cache schema validation: most instances of one fault are equal to those of another, or the same object."""
     if known := _of_object.get((self.revision, path, id(instance))):
         return known[1]
@@ -439,7 +439,7 @@ def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProbl
 
 
 # For tests that evaluate thousands of responses.
-Schemas.errors = _told_before  # type: ignore[method-assign]
+Schemas.errors = _described_before  # type: ignore[method-assign]
 setattr(decoding, "Reader", SharingReader)  # noqa: B010 - mypy does not let a module's import be assigned.
 setattr(sse, "parse", _once(sse.parse))  # noqa: B010
 setattr(decoding, "decode", _once(decoding.decode))  # noqa: B010
@@ -474,13 +474,13 @@ def evaluated(
 @cache
 def _controls(revision: str) -> dict[str, frozenset[str]]:
     """For each scenario its control, the control of that one, and so on."""
-    asked = context(revision)
+    requested = context(revision)
     found: dict[str, frozenset[str]] = {}
-    for name, one in asked.scenarios.items():
+    for name, one in requested.scenarios.items():
         chain: list[str] = []
-        while control := control_of(one, asked.scenarios, asked.contract):
+        while control := control_of(one, requested.scenarios, requested.contract):
             chain.append(control)
-            one = asked.scenarios[control]
+            one = requested.scenarios[control]
         found[name] = frozenset(chain)
     return found
 
@@ -546,10 +546,10 @@ def _keys(revision: str) -> dict[str, list[str]]:
     scenarios, recorded = context(revision).scenarios, clean(revision)
     found: dict[str, list[str]] = {}
     for name in scenarios:
-        whole: str | None = name
-        while whole:
-            found.setdefault(name, []).append(recorded._key_of[whole])
-            whole = scenarios[whole].within
+        outer: str | None = name
+        while outer:
+            found.setdefault(name, []).append(recorded._key_of[outer])
+            outer = scenarios[outer].within
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.judge.applicability import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
+from conformance.judge.applicability import REQUEST, RETRIES, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
     BUSY,
     always_busy,
@@ -173,13 +173,15 @@ def _echoed_before_a_retry(received: Received, what: str) -> Findings:
             yield Finding(message, want="nowhere", got=place)
 
 
-@check("auth.key-never-echoed", over=everything("retried", where=_wrong_key(False)), not_for_captured=RETRIED_APART)
+@check("auth.key-never-echoed", over=everything("retried", where=_wrong_key(False)), not_for_captured=RETRIES)
 def test_response_that_is_retried_does_not_echo_the_key(received: Received) -> Findings:
     yield from _echoed_before_a_retry(received, "the key")
 
 
 @check(
-    "auth.refusal-never-echoes-key", over=everything("retried", where=_wrong_key(True)), not_for_captured=RETRIED_APART
+    "auth.refusal-never-echoes-key",
+    over=everything("retried", where=_wrong_key(True)),
+    not_for_captured=RETRIES,
 )
 def test_refusal_that_is_retried_does_not_echo_the_credential(received: Received) -> Findings:
     yield from _echoed_before_a_retry(received, "the credential")

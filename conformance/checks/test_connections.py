@@ -25,7 +25,7 @@ from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Finding
 def test_the_next_request_on_a_connection_is_served(received: Received, case: Case) -> Findings:
     exchange, before = received.exchange, scenario_of(received, case).after
     failed = next((one for one in exchange.attempts if one.detail.startswith(ON_KEPT)), None)
-    said = _words_on_kept_connection(received, case)
+    error_words = _words_on_kept_connection(received, case)
     if not (failed or exchange.connection):
         raise DoesNotApply("the server closed the connection after the previous response")
     if lockout(received, scenario_of(received, case).factors):
@@ -33,7 +33,7 @@ def test_the_next_request_on_a_connection_is_served(received: Received, case: Ca
     yield EXAMINED
     if failed and exchange.ok:
         got = f"HTTP {failed.status}" if failed.status else f"{failed.ended}: {failed.detail.removeprefix(ON_KEPT)}"
-        message = f"{got} on the connection of {before}, HTTP {exchange.status} on a new one{said}"
+        message = f"{got} on the connection of {before}, HTTP {exchange.status} on a new one{error_words}"
         yield Finding(message, want=exchange.status, got=failed.status or failed.ended)
 
 

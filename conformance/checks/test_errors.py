@@ -9,7 +9,15 @@ from conformance.decode.events import mapping
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.disappearance import unconnected
 from conformance.exchange.planned import CLOSED, MIDWAY, attempts
-from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
+from conformance.judge.applicability import (
+    COMPARES,
+    HEADERS,
+    REQUEST,
+    RETRIES,
+    UNKNOWN_SENDER,
+    WORDING,
+    Where,
+)
 from conformance.judge.common import (
     BUSY,
     all_busy,
@@ -239,8 +247,8 @@ def _still_served(received: Received) -> Findings:
     if received.exchange.status is None or received.exchange.status >= 500:
         got = received.exchange.status or received.exchange.ended
         message = "the valid request after the invalid ones is not served; the one before them was"
-        answered = f": HTTP {got}{error_detail(received)}" if received.exchange.status else ""
-        yield Finding(f"{message}{answered}", want=200, got=got)
+        outcome = f": HTTP {got}{error_detail(received)}" if received.exchange.status else ""
+        yield Finding(f"{message}{outcome}", want=200, got=got)
         return
     yield from must_be_served(received)
     if received.exchange.ok:
@@ -269,7 +277,7 @@ def _repeated_refusals(context: Context) -> list[Group]:
 
 
 @check("error.same-refusal-again", over=_repeated_refusals, together=True, not_for_captured=COMPARES)
-def test_the_same_request_is_refused_alike_again(given: list[Received]) -> Findings:
+def test_the_same_request_is_refused_in_the_same_way(given: list[Received]) -> Findings:
     first, again = (_kind_of_refusal(received) for received in given)
     yield EXAMINED
     if first != again:
@@ -294,7 +302,7 @@ def _when_refused(received: Received) -> None:
         raise CannotEvaluate(f"received HTTP {received.arrived}")
 
 
-@check("error.envelope", over=everything("retried"), not_for_captured=RETRIED_APART)
+@check("error.envelope", over=everything("retried"), not_for_captured=RETRIES)
 def test_refusal_that_is_retried_is_enveloped(received: Received, case: Case) -> Findings:
     # What another method receives is not documented, and HEAD no body at all.
     refusals = [one for one in retried(received) if 400 <= one.arrived < 500 and one.exchange.request.method == "POST"]
@@ -306,7 +314,7 @@ def test_refusal_that_is_retried_is_enveloped(received: Received, case: Case) ->
             yield replace(found, message=f"HTTP {one.arrived}, which is retried: {found.message}")
 
 
-@check("error.no-internals", over=everything("retried"), not_for_captured=RETRIED_APART)
+@check("error.no-internals", over=everything("retried"), not_for_captured=RETRIES)
 def test_error_that_is_retried_shows_no_internals(received: Received) -> Findings:
     for one in retried(received):
         yield from _internals(one, f"the body of HTTP {one.arrived}, which is retried,")

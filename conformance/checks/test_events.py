@@ -156,8 +156,8 @@ def test_event_has_a_type(received: Received) -> Findings:
 def _what_it_is(data: dict[str, Any]) -> str:
     """What data without a type is: an object of another API, or an error body. Empty where that is not known."""
     other, error = text(data.get("object")), mapping(data.get("error"))
-    said = f"error: {text(error.get('message'))[:160]}"
-    return f" (it is an {said})" if error else f" (it is a {other})" if other else ""
+    error_text = f"error: {text(error.get('message'))[:160]}"
+    return f" (it is an {error_text})" if error else f" (it is a {other})" if other else ""
 
 
 @check("event.arguments-done-names-function", over=together("calls", "call", stream=True), where=STREAM)

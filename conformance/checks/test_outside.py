@@ -99,8 +99,8 @@ def test_previous_response_is_not_taken_into_context(received: Received, case: C
 @check("undocumented.outcome", over=beside(each("outside"), IMAGE), together=True)
 def test_outcome(responses: list[Received], case: Case) -> Findings:
     received, *image = responses
-    alike = f", as {IMAGE} is" if _with_the_image(received, image) else ""
-    yield Finding(f"{scenario_of(received, case).about['of']}: {_outcome(received)}{alike}")
+    comparison = f", as {IMAGE} is" if _with_the_image(received, image) else ""
+    yield Finding(f"{scenario_of(received, case).about['of']}: {_outcome(received)}{comparison}")
 
 
 @check(

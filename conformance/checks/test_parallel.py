@@ -140,8 +140,8 @@ def test_no_parameter_of_another_request_is_echoed(given: list[Received]) -> Fin
 def test_calls_are_those_of_the_request(given: list[Received], case: Case) -> Findings:
     cities = {one.scenario: scenario_of(one, case).about.get("cities", "").split() for one in given}
     owners = {city: name for name, known in reversed(cities.items()) for city in known}
-    for received, twin in _twins(given):
-        called, usual = _arguments(received), _arguments(twin)
+    for received, counterpart in _counterparts(given):
+        called, usual = _arguments(received), _arguments(counterpart)
         if not called or not any(city in usual for city in cities[received.scenario]):
             continue  # The calls of this server do not depend on the question.
         yield EXAMINED
@@ -154,7 +154,7 @@ def test_calls_are_those_of_the_request(given: list[Received], case: Case) -> Fi
 
 @check("parallel.requests-do-not-mix", over=_SERVED, together=True, not_for_captured=COMPARES)
 def test_usage_is_that_of_the_request(given: list[Received]) -> Findings:
-    pairs = [(one, twin) for one, twin in _twins(given) if _usage(one) and _usage(twin)]
+    pairs = [(one, counterpart) for one, counterpart in _counterparts(given) if _usage(one) and _usage(counterpart)]
     yield Examined(len(pairs))
     found = list(_with_usage_of_another(pairs))
     if len(found) > 1:  # One may be a coincidence.
@@ -164,13 +164,15 @@ def test_usage_is_that_of_the_request(given: list[Received]) -> Findings:
 def _with_usage_of_another(pairs: Sequence[tuple[Received, Received]]) -> Iterator[Finding]:
     """Findings for responses whose usage is not as usual for their request, and the same as that of a response at the
     same time, for whose request it is usual."""
-    right = [one for one, twin in pairs if _counts_alike(one, twin) and _usage(one)[1] != one.sent.get(_CAP)]
-    for received, twin in pairs:
-        alike = (one for one in right if _usage(one) == _usage(received) and _at_the_same_time(one, received))
-        if not _counts_alike(received, twin) and (other := next(alike, None)):
+    right = [
+        one for one, counterpart in pairs if _counts_equal(one, counterpart) and _usage(one)[1] != one.sent.get(_CAP)
+    ]
+    for received, counterpart in pairs:
+        equal = (one for one in right if _usage(one) == _usage(received) and _at_the_same_time(one, received))
+        if not _counts_equal(received, counterpart) and (other := next(equal, None)):
             message = f"usage is that of the response to {other.scenario}"
-            want, got = _usage(twin)[0], _usage(received)[0]
-            yield between(twin, received, message, f"{received.pointer}/usage/input_tokens", want, got)
+            want, got = _usage(counterpart)[0], _usage(received)[0]
+            yield between(counterpart, received, message, f"{received.pointer}/usage/input_tokens", want, got)
 
 
 def _at_the_same_time(one: Received, two: Received) -> bool:
@@ -178,7 +180,7 @@ def _at_the_same_time(one: Received, two: Received) -> bool:
     return second.sent_at <= first.sent_at + first.elapsed / 1000
 
 
-def _twins(given: Sequence[Received]) -> Iterator[tuple[Received, Received]]:
+def _counterparts(given: Sequence[Received]) -> Iterator[tuple[Received, Received]]:
     """Each response with the one to the same request with another value of ``stream``."""
     named = {one.scenario: one for one in given}
     for plain in given:
@@ -204,7 +206,7 @@ def _usage(received: Received) -> tuple[int, ...]:
     return () if None in counts else tuple(count or 0 for count in counts)
 
 
-def _counts_alike(one: Received, two: Received) -> bool:
+def _counts_equal(one: Received, two: Received) -> bool:
     return abs(_usage(one)[0] - _usage(two)[0]) <= SPREAD
 
 

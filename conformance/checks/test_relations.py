@@ -83,7 +83,7 @@ def _same_input(responses: list[Received]) -> Iterator[tuple[Counted, Counted]]:
 @check(
     "usage.same-text-same-tokens", over=_pairs((MEASURE, "input.long-parts")), together=True, not_for_captured=COMPARES
 )
-def test_the_same_text_counts_alike_in_each_form(responses: list[Received]) -> Findings:
+def test_the_same_text_counts_the_same_in_each_form(responses: list[Received]) -> Findings:
     (string, expected), (parts, count) = _counted(responses)
     yield EXAMINED
     if abs(count - expected) > expected * _FORMS + SPREAD:
@@ -203,8 +203,8 @@ def _same_output(responses: list[Received]) -> Iterator[tuple[Counted, Counted]]
     for received in responses:
         if count := _text_tokens(received):
             texts.setdefault(received.words, []).append((received, count))
-    for alike in texts.values():
-        first, *others = sorted(alike, key=lambda one: _cap(one[0]))
+    for equal in texts.values():
+        first, *others = sorted(equal, key=lambda one: _cap(one[0]))
         yield from ((first, one) for one in others if _cap(one[0]) > _cap(first[0]))
 
 

@@ -133,7 +133,11 @@ def _never_busy(responses: list[Received], case: Case, what: str) -> Findings:
 def test_form_of_input_is_accepted(responses: list[Received], case: Case) -> Findings:
     received, *alone = responses
     does_not_apply_if_too_long(received, case)
-    if received.exchange.refused and scenario_of(received, case).tags >= {"turns", "form"} and _served_apart(alone):
+    if (
+        received.exchange.refused
+        and scenario_of(received, case).tags >= {"turns", "form"}
+        and _served_separately(alone)
+    ):
         raise DoesNotApply("a message of each role is served in another request: another rule reports this one")
     if case.about["form"] == "input-string" and not isinstance(received.sent.get("input"), str):
         raise NoControl("sent as a list of messages, as a string is refused", "input.string")
@@ -142,7 +146,7 @@ def test_form_of_input_is_accepted(responses: list[Received], case: Case) -> Fin
         yield from must_be_a_response(received)
 
 
-def _served_apart(alone: list[Received]) -> bool:
+def _served_separately(alone: list[Received]) -> bool:
     return bool(alone) and all(one.exchange.ok for one in alone)
 
 
@@ -250,8 +254,8 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
     yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
     if not any(name in reported.lower() for name in names):
-        told_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error contains {parameter}"
-        yield Finding(f"{told_by}: {reported[:160]}", form.pointer, want=parameter, got=members)
+        reported_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error contains {parameter}"
+        yield Finding(f"{reported_by}: {reported[:160]}", form.pointer, want=parameter, got=members)
 
 
 def _should_be_refused(received: Received) -> Findings:

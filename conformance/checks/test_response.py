@@ -95,11 +95,11 @@ def _expected_time(clocks: Sequence[float]) -> str:
 
 @check("response.model-echoed", over=RESPONSES, where=Where("finished", depends_on=("model",), when=has_model))
 def test_model_is_the_requested_one(received: Received, case: Case) -> Findings:
-    asked, named = text(received.sent.get("model")), received.response.get("model")
+    requested, named = text(received.sent.get("model")), received.response.get("model")
     yield Examined(isinstance(named, str))
-    if isinstance(named, str) and not is_the_model(asked, named, case.context.contract):
+    if isinstance(named, str) and not is_the_model(requested, named, case.context.contract):
         message = "model differs from the model of the request"
-        yield Finding(message, received.pointer + "/model", received.event, asked, named)
+        yield Finding(message, received.pointer + "/model", received.event, requested, named)
 
 
 @check("response.completed-is-clean", over=RESPONSES, where=FINAL_RESPONSE)

@@ -23,11 +23,11 @@ def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
             message = f"{member} in the response differs from the value sent"
             yield Finding(message, f"{received.pointer}/{member}", received.event, sent, actual)
     effort = mapping(received.response.get("reasoning")).get("effort")
-    asked = mapping(received.sent.get("reasoning")).get("effort")
-    yield Examined(asked is not None and effort is not None)
-    if asked is not None and effort is not None and effort != asked:
+    requested = mapping(received.sent.get("reasoning")).get("effort")
+    yield Examined(requested is not None and effort is not None)
+    if requested is not None and effort is not None and effort != requested:
         message = "reasoning.effort in the response differs from the value sent"
-        yield Finding(message, received.pointer + "/reasoning/effort", received.event, asked, effort)
+        yield Finding(message, received.pointer + "/reasoning/effort", received.event, requested, effort)
 
 
 def _same(member: str, sent: object, actual: object) -> bool:

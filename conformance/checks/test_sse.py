@@ -68,7 +68,7 @@ def test_stream_is_utf8(received: Received) -> Findings:
 
 
 @check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
-def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
+def test_nothing_is_outside_the_fields(received: Received) -> Findings:
     yield Examined(len(received.frames))
     yield from must_be_encoded(received)
     if received.exchange.ended == "clean" and not received.frames:
@@ -193,14 +193,14 @@ def test_deltas_are_sent_incrementally(received: Received) -> Findings:
         least = f"{_EVENTS_ENOUGH} events and {_LONG_ENOUGH:.0f} ms"
         raise DoesNotApply(f"the stream contains {took}; the rule needs at least {least}")
     yield EXAMINED
-    apart = times[-1] - times[0]
-    if apart >= max(_AT_ONCE, _AT_ONCE_EACH * len(times)):
+    duration = times[-1] - times[0]
+    if duration >= max(_AT_ONCE, _AT_ONCE_EACH * len(times)):
         return
     if received.exchange.lag_ms is not None and received.exchange.lag_ms > _IN_TIME:
         late = f"this process read with a delay of up to {received.exchange.lag_ms:.0f} ms (limit: {_IN_TIME:.0f} ms)"
-        raise CannotEvaluate(f"{len(times)} events were read within {apart:.1f} ms, but {late}")
-    message = f"{len(times)} events were received within {apart:.1f} ms, {times[0]:.0f} ms after the request"
-    yield Finding(message, want="events sent as they are generated", got=f"{apart:.1f} ms")
+        raise CannotEvaluate(f"{len(times)} events were read within {duration:.1f} ms, but {late}")
+    message = f"{len(times)} events were received within {duration:.1f} ms, {times[0]:.0f} ms after the request"
+    yield Finding(message, want="events sent as they are generated", got=f"{duration:.1f} ms")
 
 
 @check("http.body-complete", over=STREAMS, where=Where("streams", reads=FRAMING))

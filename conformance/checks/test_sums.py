@@ -201,8 +201,8 @@ def test_no_character_was_mangled(received: Received) -> Findings:
     for event, member, string in output_strings(received):
         yield Examined(bool(string))
         if event.type.endswith(".done") and (meant := encoded_twice(string)) is not None:
-            said = f"{member} was encoded twice: UTF-8 was decoded as Latin-1"
-            yield finding_at(event, said, f"/{member}", meant[:80], string[:80])
+            problem = f"{member} was encoded twice: UTF-8 was decoded as Latin-1"
+            yield finding_at(event, problem, f"/{member}", meant[:80], string[:80])
 
 
 @check(
@@ -232,8 +232,8 @@ def _split(received: Received) -> Findings:
         return
     for event, member, string in output_strings(received):
         if _REPLACEMENT_CHARACTER in string:
-            said = f"{member} contains U+FFFD: a character was split"
-            found = finding_at(event, said, f"/{member}", "no U+FFFD", string[:80])
+            problem = f"{member} contains U+FFFD: a character was split"
+            found = finding_at(event, problem, f"/{member}", "no U+FFFD", string[:80])
             yield replace(found, scenario=received.scenario)
 
 

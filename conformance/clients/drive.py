@@ -238,8 +238,8 @@ class Driver:
 
     def _last_words(self) -> str:
         self._stderr.seek(0)
-        said = self._stderr.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-        return f": {said[-1][:300]}" if said else ""
+        printed = self._stderr.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        return f": {printed[-1][:300]}" if printed else ""
 
     def _kill(self) -> None:
         """Kill the process group, so that no process of the driver is left."""

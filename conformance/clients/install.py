@@ -87,5 +87,5 @@ def _run(words: Sequence[str], folder: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotInstall(f"{words[0]} failed: {error}") from None
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise CannotInstall(f"{' '.join(words[:4])} failed: {said[-1] if said else done.returncode}")
+        printed = (done.stderr or done.stdout).strip().splitlines()
+        raise CannotInstall(f"{' '.join(words[:4])} failed: {printed[-1] if printed else done.returncode}")

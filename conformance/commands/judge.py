@@ -69,10 +69,10 @@ def main(options: argparse.Namespace) -> int:
         check_output_files((options.results,))
         source = read_source(options.traffic, options.revision, options.target)
         traffic, target = source.traffic, source.target
-        whole = evaluate_captures(
+        complete = evaluate_captures(
             traffic.captured, target, traffic.secrets, jobs=_jobs(options.n), progress=_Progress()
         )  # fmt: skip
-        evaluated = select_cases(whole, options.only, options.skip)
+        evaluated = select_cases(complete, options.only, options.skip)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     run = results_of(

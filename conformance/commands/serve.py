@@ -19,7 +19,7 @@ from conformance.emulator.__main__ import DEFAULT_KEY, KEY_VARIABLE
 from conformance.emulator.__main__ import main as serve_built_in
 from conformance.emulator.faults import FAULTS
 from conformance.report import catalogue
-from conformance.wire.alike import Alike
+from conformance.wire.alike import Imitation
 from conformance.wire.playback import Playback
 from conformance.wire.replay import open_recording
 
@@ -93,7 +93,7 @@ def _replay(options: argparse.Namespace) -> int:
         try:
             key = os.environ.get(KEY_VARIABLE) or DEFAULT_KEY
             recording = open_recording(options.replay or options.like)
-            endpoint = Playback(recording, key, options.speed) if options.replay else Alike(recording, key)
+            endpoint = Playback(recording, key, options.speed) if options.replay else Imitation(recording, key)
             log = stack.enter_context(Path(options.log).open("a", encoding="utf-8")) if options.log else None
             server = stack.enter_context(serve(endpoint, options.host, options.port, log))
         except (Misconfigured, OSError, OverflowError) as error:

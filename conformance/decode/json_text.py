@@ -94,11 +94,11 @@ def _read(
     text: str,
     decoder: json.JSONDecoder,
     wide: json.JSONDecoder,
-    holds: tuple[int, int],
+    sizes: tuple[int, int],
     spare: tuple[int, int] = (0, 0),
 ) -> Any:
-    """``holds`` is the :func:`size` of the text; ``spare`` is 0, or negative if earlier texts used more."""
-    opened, values = holds
+    """``sizes`` is the :func:`size` of the text; ``spare`` is 0, or negative if earlier texts used more."""
+    opened, values = sizes
     if opened > MOST + spare[0]:
         raise LimitExceeded(MOST, "brackets", opened > MOST)
     if values > MOST_VALUES + spare[1]:

@@ -68,8 +68,8 @@ def _failed_early(types: Sequence[str], place: int) -> bool:
 
 def _reported_error(last: Event | None) -> str:
     """The message of a last event that is not a documented end, but reports an error."""
-    said = last and (text(mapping(last.data.get("error")).get("message")) or text(last.data.get("message")))
-    return f"; its last event is {last.type}: {said[:200]}" if last and said else ""
+    error_text = last and (text(mapping(last.data.get("error")).get("message")) or text(last.data.get("message")))
+    return f"; its last event is {last.type}: {error_text[:200]}" if last and error_text else ""
 
 
 def _terminal(events: Sequence[Event]) -> list[Violation]:

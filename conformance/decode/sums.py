@@ -75,13 +75,13 @@ def texts(events: Sequence[Event]) -> list[Text]:
     return list(found.values())
 
 
-def undocumented_type_of(said: str, index: int, events: Sequence[Event]) -> str:
+def undocumented_type_of(named: str, index: int, events: Sequence[Event]) -> str:
     """The undocumented type of event whose deltas for the item at an index make this text; empty if there is none."""
     deltas: dict[str, str] = {}
     for event in events:
         if event.row is None and event.type and event.output_index == index:
             deltas[event.type] = deltas.get(event.type, "") + text(event.data.get("delta"))
-    return next((kind for kind, value in deltas.items() if value == said), "")
+    return next((kind for kind, value in deltas.items() if value == named), "")
 
 
 def _writings(event: Event, index: int | None) -> Iterator[tuple[TextKind, int, int | None, str, Any]]:

@@ -39,7 +39,7 @@ def _value(schema: Any, root: Dict, words: Iterator[str], depth: int) -> Any:
         count = max(1, _integer_or(schema.get("minItems"), 1))
         return [_value(schema.get("items", {}), root, words, depth + 1) for _ in range(count)]
     if kind in ("integer", "number"):
-        return _number(schema, whole=kind == "integer")
+        return _number(schema, integral=kind == "integer")
     if kind == "boolean":
         return True
     if kind == "null":
@@ -74,7 +74,7 @@ def _object(schema: Dict, root: Dict, words: Iterator[str], depth: int) -> Dict:
     return {name: _value(properties.get(name, {}), root, words, depth + 1) for name in wanted or properties}
 
 
-def _number(schema: Dict, whole: bool) -> float | int:
+def _number(schema: Dict, integral: bool) -> float | int:
     high = _amount(schema, "maximum", math.inf)
     value = _amount(schema, "minimum", min(1, high))
     above = _amount(schema, "exclusiveMinimum", -math.inf)
@@ -83,7 +83,7 @@ def _number(schema: Dict, whole: bool) -> float | int:
     step = _amount(schema, "multipleOf", 0)
     if step > 0:
         value = math.ceil(value / step) * step
-    return math.ceil(value) if whole else value
+    return math.ceil(value) if integral else value
 
 
 def _string(schema: Dict, words: Iterator[str]) -> str:

@@ -121,8 +121,8 @@ class Bench:
     def _endpoint(self, added: Sequence[Behaviour], scripted: int | None = None) -> Endpoint:
         key = f"{'+'.join(one.name for one in added)}/{scripted}"
         if key not in self._endpoints:
-            whole = [*self._always, *added]
-            self._endpoints[key] = self._make(combine(whole) if whole else CLEAN)
+            behaviours = [*self._always, *added]
+            self._endpoints[key] = self._make(combine(behaviours) if behaviours else CLEAN)
         return self._endpoints[key]
 
     def _log_line(self, line: str) -> None:

@@ -196,7 +196,7 @@ def draft(how: Callable[[Item], Item], *kinds: str) -> Hook[list[Item]]:
     return lambda _, items: [how(one) if one.kind in kinds else one for one in items]
 
 
-def said(how: Callable[[str], str], *kinds: str) -> Hook[list[Item]]:
+def texts_changed(how: Callable[[str], str], *kinds: str) -> Hook[list[Item]]:
     """Replaces the texts of items of these kinds before the cap applies."""
     return draft(lambda one: replace(one, texts=tuple(how(text) for text in one.texts)), *kinds)
 

@@ -35,7 +35,7 @@ def draft(parsed: ParsedRequest, new_id: Callable[[str], str]) -> list[Item]:
     """The output items before max_output_tokens applies: reasoning if it is enabled, then calls or one message."""
     items: list[Item] = []
     if parsed.thinking:
-        items.append(Item("reasoning", new_id("rs_"), (thought(parsed),)))
+        items.append(Item("reasoning", new_id("rs_"), (reasoning_text(parsed),)))
     wanted = calls(parsed)
     for tool, text in wanted:
         kind: Kind = "custom_tool_call" if tool.kind == "custom" else "function_call"
@@ -46,7 +46,7 @@ def draft(parsed: ParsedRequest, new_id: Callable[[str], str]) -> list[Item]:
     return items
 
 
-def thought(parsed: ParsedRequest) -> str:
+def reasoning_text(parsed: ParsedRequest) -> str:
     """The reasoning text: never empty, and different from the output text."""
     start = " ".join(last_text(parsed).split())[:40]
     tools = "A tool may help here. " if parsed.tools else ""
@@ -78,10 +78,10 @@ def respond(parsed: ParsedRequest) -> str:
     if not parsed.json_object:
         return text
     try:
-        whole = isinstance(json.loads(text), dict)
+        is_object = isinstance(json.loads(text), dict)
     except ValueError:
-        whole = False
-    return text if whole else to_json({"answer": text, "words": len(text.split())})
+        is_object = False
+    return text if is_object else to_json({"answer": text, "words": len(text.split())})
 
 
 def last_text(parsed: ParsedRequest) -> str:
@@ -108,10 +108,10 @@ def _plain(parsed: ParsedRequest) -> str:
         if first <= last <= first + FARTHEST:
             return ", ".join(str(value) for value in range(first, last + 1))
     if "codeword" in text.lower() and CODEWORD_QUESTION.search(text):  # The first is fast in a long text.
-        told = [
+        codewords = [
             found for place in (parsed.instructions, *_texts_of(parsed)) for found in CODEWORD_STATEMENT.findall(place)
         ]
-        return f"The codeword is {told[-1]}." if told else "I do not know any codeword."
+        return f"The codeword is {codewords[-1]}." if codewords else "I do not know any codeword."
     return sentence("\n".join((parsed.instructions, *_texts_of(parsed))))
 
 

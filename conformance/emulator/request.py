@@ -76,12 +76,12 @@ def _cost(given: object) -> int:
 def _words(item: object) -> str:
     """All strings of an input item: texts, calls, tool outputs, and the names of media."""
     content = _inside(item, "content")
-    said = [text_of(content), text_of(_inside(item, "output"))]
-    said += [_text(_inside(item, name)) for name in ("name", "arguments", "input")]
+    strings = [text_of(content), text_of(_inside(item, "output"))]
+    strings += [_text(_inside(item, name)) for name in ("name", "arguments", "input")]
     parts = content if isinstance(content, list) else []
-    said += [_text(_inside(part, "encrypted_content")) for part in parts]
+    strings += [_text(_inside(part, "encrypted_content")) for part in parts]
     media = [part for part in parts if _inside(part, "text") is None and _inside(part, "encrypted_content") is None]
-    return "".join(said) + (to_json(media) if media else "")
+    return "".join(strings) + (to_json(media) if media else "")
 
 
 def _turns(given: object) -> Iterator[Turn]:

@@ -122,9 +122,9 @@ def envelope(how: Callable[[Dict], Any], but: tuple[int, ...] = (401,)) -> Hook[
 def error(edit: Edit, but: tuple[int, ...] = (401,)) -> Hook[Reply]:
     """Edits the `error` object of refusals."""
 
-    def how(whole: Dict) -> Dict:
-        edit(whole["error"])
-        return whole
+    def how(document: Dict) -> Dict:
+        edit(document["error"])
+        return document
 
     return envelope(how, but)
 

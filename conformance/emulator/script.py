@@ -36,8 +36,8 @@ class Scripted:
             return False
         if "stream" in self.row and self.row["stream"] != (body.get("stream") is True):
             return False
-        said = body.get("input")
-        text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+        given = body.get("input")
+        text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
         return str(self.row.get("input", "")) in text
 
     @property

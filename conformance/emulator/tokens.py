@@ -43,8 +43,8 @@ def truncate(items: Sequence[Item], cap: int | None) -> tuple[list[Item], bool]:
 
 def usage(items: Sequence[Item], input_tokens: int) -> Usage:
     """The bill for these items."""
-    thought = sum(of_item(item) for item in items if item.kind == "reasoning")
-    return Usage(input_tokens, sum(of_item(item) for item in items), thought)
+    reasoning = sum(of_item(item) for item in items if item.kind == "reasoning")
+    return Usage(input_tokens, sum(of_item(item) for item in items), reasoning)
 
 
 def _cut(texts: Sequence[str], tokens: int) -> tuple[str, ...]:

@@ -65,9 +65,9 @@ def _check(body: Dict, service: Service, models: Collection[str]) -> None:
         _typed(body, name, str)
     for name in FLAGS:
         _typed(body, name, bool)
-    _bounded(body, "max_output_tokens", 1, service.most_tokens, whole=True)
-    for name, (low, high, whole) in NUMBERS.items():
-        _bounded(body, name, low, high, whole)
+    _bounded(body, "max_output_tokens", 1, service.most_tokens, integral=True)
+    for name, (low, high, integral) in NUMBERS.items():
+        _bounded(body, name, low, high, integral)
     _check_reasoning(_typed(body, "reasoning", dict), service.efforts)
     _check_format(_typed(body, "text", dict))
     if not isinstance(body.get("tool_choice"), (str, dict, type(None))):
@@ -115,14 +115,14 @@ def _typed(body: Dict, name: str, kind: type, above: str = "") -> Any:
     return value
 
 
-def _bounded(body: Dict, name: str, low: float, high: float, whole: bool = False) -> None:
+def _bounded(body: Dict, name: str, low: float, high: float, integral: bool = False) -> None:
     value = body.get(name)
     if value is None:
         return
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     # JSON has one type of number: 16.0 is an integer.
-    if not number or (whole and isinstance(value, float) and not value.is_integer()):
-        raise bad_parameter(name, "must be an integer" if whole else "must be a number")
+    if not number or (integral and isinstance(value, float) and not value.is_integer()):
+        raise bad_parameter(name, "must be an integer" if integral else "must be a number")
     if not low <= value <= high:
         raise bad_parameter(name, f"must be between {low} and {high}")
 

@@ -300,11 +300,11 @@ def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str,
     target = run.head.target.name
     by_id = {line.id: line for line in run.cases}
     for change in regressions[:MAX_ISSUES]:
-        failed, asked = confirmed.get(change.id, (1, 1))
+        failed, attempted = confirmed.get(change.id, (1, 1))
         was = "was not evaluated" if change.before == NOT_EVALUATED else f"was {change.before}"
         first = (
             f"{code_span(change.id)} ({by_id[change.id].level}) {was} in the previous nightly run, and failed {failed} "
-            f"of {asked} times in that of {run.head.started_at[:10]}, which has {len(regressions)} "
+            f"of {attempted} times in that of {run.head.started_at[:10]}, which has {len(regressions)} "
             f"{'regression' if len(regressions) == 1 else 'regressions'}."
         )
         line = by_id[change.id]

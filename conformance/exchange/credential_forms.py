@@ -74,14 +74,14 @@ class Known(tuple[Secret, ...]):
         return self._hash
 
 
-def known(secrets: Sequence[Secret], said: bytes = b"") -> tuple[Secret, ...]:
-    """The credentials as a tuple, without those that occur in the request body ``said``."""
+def known(secrets: Sequence[Secret], request_body: bytes = b"") -> tuple[Secret, ...]:
+    """The credentials as a tuple, without those that occur in the request body ``request_body``."""
     if isinstance(secrets, Known):
         return secrets
     return tuple(
         one
         for one in secrets
-        if not said or _value(one) not in said or entropy.is_distinctive(_value(one).decode("latin-1"))
+        if not request_body or _value(one) not in request_body or entropy.is_distinctive(_value(one).decode("latin-1"))
     )
 
 
@@ -91,7 +91,7 @@ class Form:
 
     ``bits`` are those of the credential's bytes. In base64 the credential begins ``shift`` bytes after a group of
     three, and the form is without the ``cut`` first characters, which depend on the bytes before. ``parts`` are the
-    shortest runs (start, end) that are replaced. ``whole``: the complete form is an echo (never without ``bits``).
+    shortest runs (start, end) that are replaced. ``complete``: the complete form is an echo (never without ``bits``).
     """
 
     text: bytes
@@ -99,7 +99,7 @@ class Form:
     kind: Kind
     bits: tuple[float, ...]
     parts: Sequence[tuple[int, int]]
-    whole: bool
+    complete: bool
     random: bool = False
     shift: int = 0
     cut: int = 0
@@ -131,8 +131,8 @@ class Form:
 
     def is_echo(self, start: int, end: int, size: int) -> bool:
         """Whether this run does not occur by chance in a text of ``size`` bytes."""
-        if not self.bits or (self.whole and end - start == len(self.text)):
-            return self.whole
+        if not self.bits or (self.complete and end - start == len(self.text)):
+            return self.complete
         many, few = _SCALE[self.kind]
         first = -(-(start + self.cut) * few // many) - self.shift
         last = (end + self.cut) * few // many - self.shift
@@ -207,27 +207,27 @@ def _is_strong(cookie: str) -> bool:
 
 def _parts(text: str, random: bool, large: bool) -> tuple[list[float], list[tuple[int, int]]]:
     """The bits of each byte, and the shortest parts that are replaced; the complete credential if there are none."""
-    whole = (0, len(text))
+    complete = (0, len(text))
     if random:
         first, size = len(RANDOM_PREFIX), RANDOM_PART_IN_LARGE if large else RANDOM_PART
         bits = [0.0] * first + [entropy.FULL] * (len(text) - first)
-        return bits, [(start, start + size) for start in range(first, len(text) - size + 1)] or [whole]
+        return bits, [(start, start + size) for start in range(first, len(text) - size + 1)] or [complete]
     bits = entropy.costs(text)
-    return bits, entropy.shortest_parts(bits, entropy.replaced(sum(bits), large)) or [whole]
+    return bits, entropy.shortest_parts(bits, entropy.replaced(sum(bits), large)) or [complete]
 
 
 def _forms(
-    value: bytes, bits: tuple[float, ...], parts: Sequence[tuple[int, int]], whole: bool, random: bool
+    value: bytes, bits: tuple[float, ...], parts: Sequence[tuple[int, int]], complete: bool, random: bool
 ) -> Iterator[Form]:
-    yield Form(value.lower(), value, "raw", bits, parts, whole, random)
-    yield Form(value.hex().encode(), value, "hex", bits, _scaled(parts, "hex"), whole, random)
+    yield Form(value.lower(), value, "raw", bits, parts, complete, random)
+    yield Form(value.hex().encode(), value, "hex", bits, _scaled(parts, "hex"), complete, random)
     for shift, cut in enumerate(_CUTS):
         text = _written(value, "base64", shift, cut)
         places = _scaled(parts, "base64", shift, cut, len(text))
-        yield Form(text.lower(), value, "base64", bits, places, whole, random, shift, cut)
+        yield Form(text.lower(), value, "base64", bits, places, complete, random, shift, cut)
         if b"+" in text or b"/" in text:
             text = _written(value, "base64", shift, cut, True)
-            yield Form(text.lower(), value, "base64", bits, places, whole, random, shift, cut, True)
+            yield Form(text.lower(), value, "base64", bits, places, complete, random, shift, cut, True)
 
 
 def _written(value: bytes, kind: Kind, shift: int = 0, cut: int = 0, for_urls: bool = False) -> bytes:

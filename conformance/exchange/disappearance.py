@@ -29,14 +29,14 @@ class Disappearance:
 
     since: float
     scenario: str
-    answered: int
+    responses: int
     last: str
     what: str = _STOPPED
 
     @property
     def says(self) -> str:
         """All of it in one line."""
-        many = f"{self.answered} response{'' if self.answered == 1 else 's'}"
+        many = f"{self.responses} response{'' if self.responses == 1 else 's'}"
         last = f" (the last was {self.last})" if self.last else ""
         stopped = self.what == _STOPPED
         when, first = ("at", "without a response") if stopped else ("since", "of these")
@@ -50,8 +50,8 @@ def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
     stopped = any(one.detail.startswith(WITHHELD + _STOPPED) for one in withheld)
     unserved = [one for one in withheld if one.detail.startswith(WITHHELD + _SERVES_NOTHING)]
     sent = [one for one in every if one.ended != "not-sent"]
-    answered = [one for one in sent if one.status is not None]
-    last = answered[-1].sent_at if answered else 0.0
+    responses = [one for one in sent if one.status is not None]
+    last = responses[-1].sent_at if responses else 0.0
     rest = [one for one in sent if one.status is None and one.sent_at + one.elapsed / 1000 > last]
     if unserved:
         what = unserved[0].detail.removeprefix(WITHHELD).partition(" since ")[0]
@@ -60,7 +60,7 @@ def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
     else:
         return None
     first = min(unserved or rest, key=_begun)
-    return Disappearance(_begun(first), first.scenario, len(answered), _last(answered), what)
+    return Disappearance(_begun(first), first.scenario, len(responses), _last(responses), what)
 
 
 def unconnected(exchange: Exchange) -> bool:
@@ -70,8 +70,8 @@ def unconnected(exchange: Exchange) -> bool:
     )
 
 
-def _last(answered: Sequence[Exchange]) -> str:
-    return max(answered, key=lambda one: one.sent_at + one.elapsed / 1000).scenario if answered else ""
+def _last(responses: Sequence[Exchange]) -> str:
+    return max(responses, key=lambda one: one.sent_at + one.elapsed / 1000).scenario if responses else ""
 
 
 def _begun(exchange: Exchange) -> float:

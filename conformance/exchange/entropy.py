@@ -64,17 +64,17 @@ def costs(secret: str, word: float = 0.0) -> list[float]:
     bits = [word / 2 if letter in _SEPARATORS else 3.0 for letter in secret]
     digits = 0
     for token in _TOKEN.finditer(secret):
-        full, begin, whole = _alphabet(token[0].lower()), token.start(), token[0]
-        for segment in _SEGMENT.finditer(whole):
+        full, begin, token_text = _alphabet(token[0].lower()), token.start(), token[0]
+        for segment in _SEGMENT.finditer(token_text):
             start, end = begin + segment.start(), begin + segment.end()
             size = end - start
             if segment[0].isdigit():
-                count = size if size == len(whole) or size >= _NUMBER else 0
+                count = size if size == len(token_text) or size >= _NUMBER else 0
                 fully = min(max(_DIGITS - digits, 0), count) if count else size
                 bits[start:end] = [full] * fully + [_FURTHER] * (size - fully)
                 digits += count
             else:
-                bits[start:end] = [word if _is_word(segment[0].lower(), size == len(whole), full) else full] * size
+                bits[start:end] = [word if _is_word(segment[0].lower(), size == len(token_text), full) else full] * size
     for place in _continued(secret):
         bits[place] = min(bits[place], _ROW)
     if head := _JWT_HEAD.match(secret):

@@ -201,17 +201,17 @@ def unfold(chunks: tuple[Chunk, ...], coding: str) -> tuple[tuple[Chunk, ...], b
 
     Only :data:`CODINGS` are supported; bytes that cannot be decoded stay as received.
     """
-    whole = True
+    complete = True
     for name in reversed(codings_in(coding)[-_LAYERS:]):
         if name not in CODINGS:
             break  # Codings below an unsupported one cannot be decoded either.
         engine = Decoding(name)
         undone = tuple(_undone(chunks, engine, DECODED_LIMIT))
-        whole = whole and len(undone) == len(chunks)
+        complete = complete and len(undone) == len(chunks)
         chunks = undone
         if engine.failed:
             break
-    return chunks, whole
+    return chunks, complete
 
 
 def _undone(chunks: tuple[Chunk, ...], engine: Decoding, room: int) -> Iterator[Chunk]:

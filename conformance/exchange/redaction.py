@@ -65,15 +65,15 @@ class Run:
         return self.sure or self.form.is_echo(self.place, self.place + self.end - self.start, size)
 
 
-def redact(data: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
+def redact(data: bytes, secrets: Sequence[Secret], request_body: bytes = b"") -> bytes:
     """The bytes, of equal length, with every part of a credential replaced, except words of the request body
-    ``said``."""
-    return _replaced(data, index(known(secrets, said), len(data) > entropy.LARGE), ())[0]
+    ``request_body``."""
+    return _replaced(data, index(known(secrets, request_body), len(data) > entropy.LARGE), ())[0]
 
 
-def redact_body(body: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
+def redact_body(body: bytes, secrets: Sequence[Secret], request_body: bytes = b"") -> bytes:
     """The body with the credentials replaced, also if they are split over the deltas of a stream."""
-    wanted = index(known(secrets, said), len(body) > entropy.LARGE)
+    wanted = index(known(secrets, request_body), len(body) > entropy.LARGE)
     return _replaced(body, wanted, deltas(body) if wanted.anchors else ())[0]
 
 
@@ -175,16 +175,16 @@ def echoes(headers: Headers, chunks: tuple[Chunk, ...], keys: Sequence[Secret]) 
 
 
 def redact_response(
-    headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[Secret], said: bytes = b""
+    headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[Secret], request_body: bytes = b""
 ) -> tuple[Headers, tuple[Chunk, ...], tuple[str, ...]]:
     """Headers and chunks with the credentials replaced, and the places that contained one.
 
     The chunks are joined, so that a credential split over chunks is found; their lengths stay. A compressed body with a
-    credential is compressed again. ``said`` is the body of the request: see :func:`redact`.
+    credential is compressed again. ``request_body`` is the body of the request: see :func:`redact`.
     """
     leaks: list[str] = []
     clean: list[tuple[str, str]] = []
-    wanted = index(known(secrets, said), False)
+    wanted = index(known(secrets, request_body), False)
     for pair in headers:
         made = [_replaced(text.encode("utf-8", "surrogatepass"), wanted, ()) for text in pair]
         name, value = (text.decode("utf-8", "surrogatepass") for text, _ in made)
@@ -194,7 +194,7 @@ def redact_response(
     coding = content_coding(headers) or ("gzip" if sent.startswith(GZIP) else "")
     plain = decode(chunks, coding)
     body = b"".join(chunk.data for chunk in plain) if coding else sent
-    wanted = index(known(secrets, said), len(body) > entropy.LARGE)
+    wanted = index(known(secrets, request_body), len(body) > entropy.LARGE)
     clean_body, echo = _replaced(body, wanted, deltas(body) if wanted.anchors else ())
     leaks += [] if echo is None else [f"body, byte {echo}"]
     if clean_body != body:

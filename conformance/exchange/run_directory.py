@@ -134,9 +134,9 @@ class RunDirectory:
         """Whether :meth:`halt` was called in any process."""
         return (self.locks / _HALTED).exists()
 
-    def select(self, whole: bool, cases: Sequence[str]) -> None:
+    def select(self, everything: bool, cases: Sequence[str]) -> None:
         """Record the selected cases: all of the suite, or these."""
-        chosen = {"whole": True} if whole else {"whole": False, "cases": list(cases)}
+        chosen = {"whole": True} if everything else {"whole": False, "cases": list(cases)}
         write_atomically(self.path / _CASES, json.dumps(chosen))
 
     def selected(self) -> tuple[bool, frozenset[str] | None]:

@@ -154,10 +154,10 @@ def functions_only(sent: Sent) -> bool:
     """Whether every tool is a function whose parameters are a valid JSON Schema without references."""
     added = [one for item in objects(sent.get("input")) if "type" in item for one in objects(item.get("tools"))]
     tools = [*objects(sent.get("tools")), *added]
-    return all(tool.get("type") == "function" and _stands_alone(tool.get("parameters")) for tool in tools)
+    return all(tool.get("type") == "function" and _is_alone(tool.get("parameters")) for tool in tools)
 
 
-def _stands_alone(schema: Any) -> bool:
+def _is_alone(schema: Any) -> bool:
     written = json.dumps(schema)
     return "$ref" not in written and "$dynamicRef" not in written and _is_schema(written)
 
@@ -217,7 +217,7 @@ UNKNOWN_SENDER = "the capture does not show whether the endpoint had to accept t
 COMPARES = "the rule compares requests that differ in one member only"
 NEEDS_A_CAUSE = "the rule needs a request that requires this behavior"
 WORDING = "the conversation itself may contain the text that the rule looks for"
-RETRIED_APART = "captured traffic contains each attempt as a separate exchange"
+RETRIES = "captured traffic contains each attempt as a separate exchange"
 NEEDS_CLIENTS = "the rule needs the installed clients"
 
 #: Final responses to requests whose ``max_output_tokens`` is absent or documented.

@@ -298,8 +298,8 @@ def error_detail(received: Received) -> str:
     words = words_of_error(received)
     if not words and not received.exchange.ok:
         words = [exception_of(received) or excerpt(received, 80)]
-    said = " ".join(" / ".join(words).split())
-    return f": {shortened(said, 200)}" if said else ""
+    quoted = " ".join(" / ".join(words).split())
+    return f": {shortened(quoted, 200)}" if quoted else ""
 
 
 #: Words in error messages that report a request longer than the model's context.

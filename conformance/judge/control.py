@@ -98,20 +98,20 @@ def need_controls(subject: Received | Sequence[Received], context: Context, reco
     responses = [subject] if isinstance(subject, Received) else subject
     many = len(responses) > _PAIR
     if len(responses) == _PAIR:
-        _sent_alike(responses[0], responses[1], context.contract)
+        _sent_equally(responses[0], responses[1], context.contract)
     for received in responses[:1] if many else responses:
         if not many or not any(one.exchange.ok for one in responses):
             need_control(received, context, recorded)
 
 
-def _sent_alike(plain: Received, stream: Received, contract: Contract) -> None:
+def _sent_equally(plain: Received, stream: Received, contract: Contract) -> None:
     """:class:`DoesNotApply` where a request and its streaming counterpart were sent in different forms of the base."""
-    twins = stream.scenario == f"{plain.scenario}.stream"
-    if twins and plain.streaming:
+    counterparts = stream.scenario == f"{plain.scenario}.stream"
+    if counterparts and plain.streaming:
         raise DoesNotApply("the server does not serve plain requests")
     usual = Form(contract.way.name)
     without = {form_sent(one.exchange, usual, contract).without for one in (plain, stream)}
-    if twins and len(without) > 1:
+    if counterparts and len(without) > 1:
         raise DoesNotApply("the server does not serve the same form of the request plain and streaming")
 
 

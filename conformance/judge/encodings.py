@@ -26,18 +26,18 @@ def left_escape(text: str, received: Received) -> str:
     if text.startswith(("{", "[")) and scan_text(text).state == "complete":
         return ""
     sent = received.request_json or {}
-    asked = "\n".join(strings_in(sent))
+    requested = "\n".join(strings_in(sent))
     for found in _ESCAPE.finditer(text):
         character = chr(int(found[1], 16))
-        if not character.isascii() and character in asked and found[0] not in asked:
+        if not character.isascii() and character in requested and found[0] not in requested:
             return found[0]
     return ""
 
 
-def escaped_for_html(text: str, asked: str) -> str:
+def escaped_for_html(text: str, requested: str) -> str:
     """The first line of a text that is a line of the request, escaped for HTML; empty without one."""
     changed = (one for one in text.split("\n") if html.unescape(one) != one)
-    return next((one for one in changed if one not in asked and html.unescape(one).strip() in asked), "")
+    return next((one for one in changed if one not in requested and html.unescape(one).strip() in requested), "")
 
 
 def strings_in(value: object) -> list[str]:

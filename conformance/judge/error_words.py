@@ -40,8 +40,8 @@ def first_detail(error: Any) -> list[str]:
 
 def failure_detail(response: Mapping[str, object]) -> str:
     """The message of a Response's error as ``": ..."``; empty without one."""
-    said = mapping(response.get("error")).get("message")
-    return f": {shortened(' '.join(said.split()), 160)}" if isinstance(said, str) and said else ""
+    error_text = mapping(response.get("error")).get("message")
+    return f": {shortened(' '.join(error_text.split()), 160)}" if isinstance(error_text, str) and error_text else ""
 
 
 def exception_of(received: Received) -> str:

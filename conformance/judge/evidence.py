@@ -202,6 +202,6 @@ def _need_usable(received: Received, case: Case, where: Where | None) -> None:
     followed = refused and scenario.follow and scenario.must_fit_schema
     if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
         raise CannotEvaluate(f"the request returns the output of {scenario.after}, which is malformed: {why}")
-    strange = undocumented_in(case.context.contract, received.exchange.request.body) if where else frozenset()
-    if where and not where.applies(received, frozenset(), strange):
+    undocumented = undocumented_in(case.context.contract, received.exchange.request.body) if where else frozenset()
+    if where and not where.applies(received, frozenset(), undocumented):
         raise DoesNotApply(NOT_OF_THIS_KIND)

@@ -10,13 +10,13 @@ from conformance.contract.revisions import Contract
 _SNAPSHOT = re.compile(r"-20\d\d-?\d\d-?\d\d")
 
 
-def is_the_model(asked: str, named: str, contract: Contract) -> bool:
+def is_the_model(requested: str, named: str, contract: Contract) -> bool:
     """Whether a name is the requested model or its dated snapshot.
 
     Of a model that the contract does not list it may be a longer name: the contract does not know its aliases, such as
     ``gpt-5.6`` for ``gpt-5.6-sol``.
     """
-    rest = named.removeprefix(asked)
-    if named == asked or (rest != named and _SNAPSHOT.fullmatch(rest)):
+    rest = named.removeprefix(requested)
+    if named == requested or (rest != named and _SNAPSHOT.fullmatch(rest)):
         return True
-    return asked not in contract.models and rest != named and rest.startswith("-")
+    return requested not in contract.models and rest != named and rest.startswith("-")

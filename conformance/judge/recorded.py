@@ -52,10 +52,10 @@ class Recorded:
         if received is not None:
             self._answers[scenario] = received  # Moves it to the end: used last.
             return received
-        samples, whole = self._samples_of(scenario), scenario
-        while samples[-1].ended == "not-sent" and not samples[-1].withheld and whole in self._within:
-            samples = self._samples_of(whole := self._within[whole])
-        chosen = samples[0 if whole in self._combinations else -1]
+        samples, outer = self._samples_of(scenario), scenario
+        while samples[-1].ended == "not-sent" and not samples[-1].withheld and outer in self._within:
+            samples = self._samples_of(outer := self._within[outer])
+        chosen = samples[0 if outer in self._combinations else -1]
         received = Received(chosen, scenario, samples, self._seen, self._contract)
         received.decoded = self._make_room
         self._judged[scenario] = received.exchange.key

@@ -75,11 +75,11 @@ def pairs(tag: str) -> Selector:
     """A case for each plain scenario with the tag that has a streaming counterpart."""
 
     def select(context: Context) -> list[Group]:
-        twins = [(one, one.name + ".stream") for one in _with(context, tag, False, None)]
+        counterparts = [(one, one.name + ".stream") for one in _with(context, tag, False, None)]
         return [
-            Group(one.name, (one.name, twin), one.about, requires_all=True)
-            for one, twin in twins
-            if twin in context.scenarios
+            Group(one.name, (one.name, counterpart), one.about, requires_all=True)
+            for one, counterpart in counterparts
+            if counterpart in context.scenarios
         ]
 
     return select

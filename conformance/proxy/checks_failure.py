@@ -73,7 +73,7 @@ def honest(view: View) -> Findings:
     elif claim == "dropped":
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
-    elif claim == "unfinished" and not (_ends_alike(view) or _ends_with_connection(leg)):
+    elif claim == "unfinished" and not (_ends_equally(view) or _ends_with_connection(leg)):
         ended = "the stream to the client ended as if it were complete, without a terminal event"
         if any(map(_is_untyped_error, frames(leg))):
             ended = "the client received an error in an event without a type, and no terminal event"
@@ -175,7 +175,7 @@ def _is_json(data: str) -> bool:
     return True
 
 
-def _ends_alike(view: View) -> bool:
+def _ends_equally(view: View) -> bool:
     """Whether a proxy of one dialect ended a stream of the upstream as the upstream did, after the same text: it can
     write the events again, with ids and comments of its own."""
     upstream = view.upstream()

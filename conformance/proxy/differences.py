@@ -38,19 +38,19 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
     """What is wrong with texts that should be in ``joined``: the missing text, where it should begin, and text that
     does not belong there; each empty if there is none. White space between the texts is ignored, as texts are joined
     with it."""
-    whole, at, extra = "\n".join(joined), 0, ""
+    complete, at, extra = "\n".join(joined), 0, ""
     for text in texts:
-        if not text.strip() and text not in whole[at:]:
+        if not text.strip() and text not in complete[at:]:
             continue
-        found = whole.find(text, at)
+        found = complete.find(text, at)
         if found < 0:
             # Skip what precedes the text with the same beginning, so that the first difference is shown.
-            starts = (whole.find(start, at) for start in (text[:12], text[:3], text[:12].strip()) if start.strip())
+            starts = (complete.find(start, at) for start in (text[:12], text[:3], text[:12].strip()) if start.strip())
             near = next((start for start in starts if start >= 0), -1)
-            return text, whole[near:] if near >= 0 else whole[at:].lstrip("\n"), extra
-        extra = extra or whole[at:found].strip()
+            return text, complete[near:] if near >= 0 else complete[at:].lstrip("\n"), extra
+        extra = extra or complete[at:found].strip()
         at = found + len(text)
-    return "", "", extra or whole[at:].strip()
+    return "", "", extra or complete[at:].strip()
 
 
 def of_requests(sent: Conversation, received: Conversation, passes: bool) -> Iterator[Difference]:
@@ -128,17 +128,17 @@ def _merged(turns: Sequence[Turn], empty: bool = False) -> list[Turn]:
     return made
 
 
-def _turns(sent: list[Turn], whole: Sequence[Turn], passes: bool) -> Iterator[Difference]:
-    received = _merged(whole)
+def _turns(sent: list[Turn], complete: Sequence[Turn], passes: bool) -> Iterator[Difference]:
+    received = _merged(complete)
     if not passes and not any(one.reasoning for one in received):
         had, sent = sent, _merged([replace(one, reasoning=[]) for one in sent])
         if any(one.reasoning for one in had) and not _lost_calls(sent, received):  # Else its message is lost.
             says = "a reasoning item of the input did not reach the upstream"
             text = "\n".join(text for one in received for text in one.texts)
-            if all(thought in text for one in had for thought in one.reasoning):
+            if all(part in text for one in had for part in one.reasoning):
                 says = "a reasoning item of the input reached the upstream in a text, not as reasoning"
             yield Difference("request.reasoning", says, want="reasoning_content", got=None)
-    roles, all_received = [one.role for one in sent], _merged(whole, empty=True)
+    roles, all_received = [one.role for one in sent], _merged(complete, empty=True)
     if len(all_received) > len(received) and is_part([one.role for one in all_received], roles):
         received = all_received  # A message that arrived without its text is not missing.
     actual = [one.role for one in received]

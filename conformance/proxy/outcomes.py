@@ -195,7 +195,7 @@ def _call(one: dict[str, Any]) -> Call:
 
 
 def _chat_stream(leg: Leg) -> Outcome:
-    said, thought, finish, usage = "", "", UNFINISHED, None
+    content, reasoning_text, finish, usage = "", "", UNFINISHED, None
     calls: dict[int, list[str]] = {}
     for data in frames(leg):
         try:
@@ -206,14 +206,14 @@ def _chat_stream(leg: Leg) -> Outcome:
         usage = _usage(value.get("usage"), _CHAT_USAGE) or usage
         for choice in objects(value.get("choices")):
             delta = mapping(choice.get("delta"))
-            said += text(delta.get("content"))
-            thought += text(delta.get("reasoning_content"))
+            content += text(delta.get("content"))
+            reasoning_text += text(delta.get("reasoning_content"))
             for one in objects(delta.get("tool_calls")):
                 made, call = _call(one), calls.setdefault(int(one.get("index", 0)), ["", "", ""])
                 call[0], call[1], call[2] = call[0] or made.call_id, call[1] or made.name, call[2] + made.arguments
             finish = FINISHES.get(text(choice.get("finish_reason")), finish)
     found = tuple(Call(*calls[index]) for index in sorted(calls))
-    return Outcome(said, thought, found, finish, usage)
+    return Outcome(content, reasoning_text, found, finish, usage)
 
 
 _CHAT_USAGE = {

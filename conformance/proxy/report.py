@@ -75,15 +75,15 @@ def _reply(leg: Leg, ends: Mapping[str, str]) -> str:
 
 def _excerpt(body: bytes, text: str, at: int) -> str:
     """The body around the difference: where the text begins that has it, and ``at`` characters later."""
-    whole = body.decode("utf-8", "replace")
+    decoded = body.decode("utf-8", "replace")
     start = 0
     if text:
         # A longer text is searched by its beginning: escapes and deltas differ from the value.
         near = json.dumps(text[max(0, at - 12) : at + 1], ensure_ascii=False)[1:-1]
-        found = whole.find(near) if near else -1
+        found = decoded.find(near) if near else -1
         start = max(0, found - _BEFORE) if found >= 0 else 0
-    shown = whole[start : start + _SHOWN]
-    return ("..." if start else "") + shown + ("..." if start + _SHOWN < len(whole) else "")
+    shown = decoded[start : start + _SHOWN]
+    return ("..." if start else "") + shown + ("..." if start + _SHOWN < len(decoded) else "")
 
 
 def text_of(case: CaseRecord, evaluated: Evaluated) -> str:

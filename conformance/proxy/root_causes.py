@@ -140,9 +140,9 @@ def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:
     if not cancelled + failed:
         return cases
     locked = (cancelled + failed)[0]
-    alike = [one for one in refused if one.findings[0].got and one.findings[0].got == locked.findings[0].got]
-    alike = [one for one in alike if cancelled or one.requirement != _LOCKED[2]]
-    return _caused(cases, {one.id: locked.id for one in alike if one.id != locked.id}, locked)
+    equal = [one for one in refused if one.findings[0].got and one.findings[0].got == locked.findings[0].got]
+    equal = [one for one in equal if cancelled or one.requirement != _LOCKED[2]]
+    return _caused(cases, {one.id: locked.id for one in equal if one.id != locked.id}, locked)
 
 
 def _of_one_failure(cases: list[CaseRecord]) -> list[CaseRecord]:

@@ -59,7 +59,7 @@ Objects = list[Dict]
 
 @dataclass(frozen=True)
 class Script:
-    """The response of the upstream in a probe. ``answer`` replaces the last layer, the complete response; it receives
+    """The response of the upstream in a probe. ``response`` replaces the last layer, the complete response; it receives
     whether the request streams. ``refuse`` are the responses to the first requests, before the plan is served."""
 
     plan: Plan
@@ -67,7 +67,7 @@ class Script:
     plain: Callable[[Dict, str], Dict] | None = None
     frames: Callable[[Sequence[bytes]], Sequence[bytes]] | None = None
     steps: Callable[[Sequence[bytes]], Sequence[Step]] | None = None
-    answer: Callable[[ScriptedResponse, bool], ScriptedResponse] | None = None
+    response: Callable[[ScriptedResponse, bool], ScriptedResponse] | None = None
     refuse: tuple[ScriptedResponse, ...] = ()
 
 
@@ -86,7 +86,7 @@ def render_script(script: Script, dialect: str, request: Dict, ident: str, numbe
     else:
         objects = _responses(script.plan, model, ident) if streams else [_response(script.plan, model, ident)]
     made = _stream(script, dialect, objects) if streams else _plain(script, dialect, objects[0])
-    return script.answer(made, streams) if script.answer else made
+    return script.response(made, streams) if script.response else made
 
 
 def _response(plan: Plan | None, model: str, ident: str) -> Dict:
@@ -127,14 +127,14 @@ def failure(status: int, dialect: str, message: str, *headers: tuple[str, str]) 
     return json_response(status, {"error": error}, *headers)
 
 
-def accepted(answer: ScriptedResponse, accept_encoding: str) -> ScriptedResponse:
+def accepted(response: ScriptedResponse, accept_encoding: str) -> ScriptedResponse:
     """The response, not compressed unless the request accepts gzip."""
-    packed = ("Content-Encoding", "gzip") in answer.headers
+    packed = ("Content-Encoding", "gzip") in response.headers
     if not packed or "gzip" in accept_encoding.lower():
-        return answer
-    headers = tuple(pair for pair in answer.headers if pair[0] != "Content-Encoding")
-    data = gzip.decompress(b"".join(step.data for step in answer.steps))
-    return replace(answer, headers=headers, steps=(Step(data),))
+        return response
+    headers = tuple(pair for pair in response.headers if pair[0] != "Content-Encoding")
+    data = gzip.decompress(b"".join(step.data for step in response.steps))
+    return replace(response, headers=headers, steps=(Step(data),))
 
 
 def reason(status: int) -> str:

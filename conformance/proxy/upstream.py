@@ -196,13 +196,13 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             request = leg.json if isinstance(leg.json, dict) else {}
             ident = f"{expected.canary}{number:02x}"
-            answer = render_script(expected.script, upstream.dialect, request, ident, number)
+            response = render_script(expected.script, upstream.dialect, request, ident, number)
             if not request:
-                answer = failure(400, upstream.dialect, "the body is not a JSON object")
-            status, headers = answer.status or None, answer.headers
-            answer = accepted(answer, leg.header("accept-encoding") or "")
-            headers = answer.headers
-            ended = self._scripted_response(answer, sent)
+                response = failure(400, upstream.dialect, "the body is not a JSON object")
+            status, headers = response.status or None, response.headers
+            response = accepted(response, leg.header("accept-encoding") or "")
+            headers = response.headers
+            ended = self._scripted_response(response, sent)
         except (Left, OSError):
             ended = "left"
         except Exception as error:  # An error of a script is shown in the record.
@@ -222,45 +222,45 @@ class _Handler(BaseHTTPRequestHandler):
         if ended != "clean":
             self.close_connection = True
 
-    def _scripted_response(self, answer: ScriptedResponse, sent: Sent) -> str:
+    def _scripted_response(self, response: ScriptedResponse, sent: Sent) -> str:
         """Send a response; returns how it ended."""
-        sent.silence(answer.delay)
-        if answer.status:
-            self._head(answer)
-        for step in answer.steps:
+        sent.silence(response.delay)
+        if response.status:
+            self._head(response)
+        for step in response.steps:
             sent.step(step.after, step.pause)
             if step.before:
                 step.before()
-            sent.write(step.data, answer.framing == "chunked", answer.extension)
-        if answer.ending == "clean":
-            if answer.framing == "chunked":
-                self.wfile.write(b"0\r\n" + answer.trailers + b"\r\n")
-                self.before = TRAILERS if answer.trailers else STREAM if answer.streams else ""
-            self.close_connection = self.close_connection or answer.framing == "close"
+            sent.write(step.data, response.framing == "chunked", response.extension)
+        if response.ending == "clean":
+            if response.framing == "chunked":
+                self.wfile.write(b"0\r\n" + response.trailers + b"\r\n")
+                self.before = TRAILERS if response.trailers else STREAM if response.streams else ""
+            self.close_connection = self.close_connection or response.framing == "close"
             return "clean"
         self.close_connection = True
-        if answer.ending == "stall":
+        if response.ending == "stall":
             sent.silence(STALL)
             return "closed"
-        if answer.ending == "reset":
+        if response.ending == "reset":
             sent.let_proxy_read()
             # With a linger time of 0, close() resets the connection.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
-        return answer.ending
+        return response.ending
 
-    def _head(self, answer: ScriptedResponse) -> None:
-        lines = [f"HTTP/{answer.version} {answer.status} {reason(answer.status)}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers]
-        if answer.framing == "chunked":
+    def _head(self, response: ScriptedResponse) -> None:
+        lines = [f"HTTP/{response.version} {response.status} {reason(response.status)}"]
+        lines += [f"{name}: {value}" for name, value in response.headers]
+        if response.framing == "chunked":
             lines.append("Transfer-Encoding: chunked")
-        elif answer.framing == "length":
-            size = sum(len(step.data) for step in answer.steps)
+        elif response.framing == "length":
+            size = sum(len(step.data) for step in response.steps)
             # The body of a response that is cut is shorter than its announced length.
-            lines.append(f"Content-Length: {size + (answer.ending != 'clean') * 100}")
+            lines.append(f"Content-Length: {size + (response.ending != 'clean') * 100}")
         else:
             lines.append("Connection: close")
-        self.wfile.write(answer.before + "\r\n".join([*lines, "", ""]).encode("latin-1"))
+        self.wfile.write(response.before + "\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def _other(self, path: str) -> None:
         """A request that is no completion: a list of models, or 404."""
@@ -272,11 +272,11 @@ class _Handler(BaseHTTPRequestHandler):
             error = {"message": f"{self.command} {path} does not exist here", "code": "404", "type": "not_found"}
             self._send_all(json_response(404, {"error": error}))
 
-    def _send_all(self, answer: ScriptedResponse) -> None:
+    def _send_all(self, response: ScriptedResponse) -> None:
         with contextlib.suppress(OSError):
-            self._head(answer)
+            self._head(response)
             if self.command != "HEAD":
-                self.wfile.write(b"".join(step.data for step in answer.steps))
+                self.wfile.write(b"".join(step.data for step in response.steps))
 
     def _read_body(self) -> bytes:
         self.connection.settimeout(30)

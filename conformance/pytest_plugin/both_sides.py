@@ -89,9 +89,9 @@ def served_to(config: pytest.Config, stack: contextlib.ExitStack) -> tuple[Serve
     made, target = settings(config)
     if config.getoption("plan") or config.option.collectonly:
         return None, BothSides(planned(made.dialect), {})
-    whole = collects_all_checks(config.args, config.invocation_params.dir) and config.option.markexpr != SMOKE
+    complete = collects_all_checks(config.args, config.invocation_params.dir) and config.option.markexpr != SMOKE
     only = config.getoption("only")
-    probes_of_run = chosen(made.dialect, only) if whole else []
+    probes_of_run = chosen(made.dialect, only) if complete else []
     port, start = config.getoption("upstream_port"), config.getoption("start")
     served = stack.enter_context(serving(made, port, start, target.revision, probes_of_run, only, target.wait))
     note = _AGAIN if start and served.has_stopped else ""

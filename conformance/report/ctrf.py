@@ -48,7 +48,7 @@ def render(results: Results) -> str:
 
 
 def _test(case: CaseRecord) -> dict[str, Any]:
-    said = printable(case.message or case.why)
+    printed = printable(case.message or case.why)
     return {
         "name": case.id,
         "status": _STATUS.get(case.verdict, "other"),
@@ -56,5 +56,5 @@ def _test(case: CaseRecord) -> dict[str, Any]:
         "duration": max(0, round(case.ms)),
         "suite": [case.area, case.requirement],
         "tags": [case.level, *(["consequence"] if case.is_consequence else [])],
-        **({"message": said} if said else {}),
+        **({"message": printed} if printed else {}),
     }

@@ -151,8 +151,8 @@ def _around(received: Received, index: int) -> Iterator[str]:
     for event in events[max(0, index - 1) : index + 2]:
         mark = ">" if event.index == index else " "
         # What repeats the line is left out: of long data only the beginning fits.
-        said = {"type": event.data.get("type"), "sequence_number": event.index, "item_id": event.data.get("item_id")}
-        more = {name: value for name, value in event.data.items() if name not in said or value != said[name]}
+        members = {"type": event.data.get("type"), "sequence_number": event.index, "item_id": event.data.get("item_id")}
+        more = {name: value for name, value in event.data.items() if name not in members or value != members[name]}
         more = dict(sorted(more.items(), key=lambda member: member[0].endswith("_index")))
         line = f"{event.index:>5} {event.frame.at:>6.0f} ms  {event.type} {json.dumps(more, ensure_ascii=False)}"
         yield fit(f"  {mark}{printable(line[:_WIDTH])}")

@@ -49,7 +49,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield f"| {one.level} | {one.passed:,} of {one.evaluated:,}{undecided} | {share} | {rules} |"
     yield ""
     if levels := level_results(head, results.cases, results.end):
-        yield f"Levels: {markdown.cell('; '.join(_alike(levels)))}."
+        yield f"Levels: {markdown.cell('; '.join(_equal(levels)))}."
         yield ""
     yield f"Affects {affected_clients(results.cases)}."
     yield from (f"- {markdown.cell(one)}" for one in score.allowed_deviations(results.cases))
@@ -84,10 +84,10 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield from ((f"- {one}") for one in latency(end))
 
 
-def _alike(levels: Sequence[LevelResult]) -> Iterator[str]:
+def _equal(levels: Sequence[LevelResult]) -> Iterator[str]:
     """The results of the levels, those with the same one in a single phrase."""
-    for (state, why), alike in groupby(levels, lambda one: (one.state, one.why)):
-        names = [one.name for one in alike]
+    for (state, why), equal in groupby(levels, lambda one: (one.state, one.why)):
+        names = [one.name for one in equal]
         state = state if len(names) == 1 or state == UNKNOWN else {PASSES: "pass", FAILS: "fail"}[state]
         yield f"{', '.join(names)} {state}" + (f" ({why})" if why else "")
 

@@ -144,9 +144,9 @@ def _words(counts: Counts) -> str:
     """A cell: numbers of cases by verdict and of how many evaluated ones, then the number of inconclusive ones."""
     evaluated = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, ERROR))
     parts = [f"{counts[name]} {word}" for name, word in _WORDS if counts.get(name)]
-    said = [f"{', '.join(parts)} of {evaluated}" if parts else f"all {evaluated} pass"] * bool(evaluated)
-    said += [f"{counts[INCONCLUSIVE]} inconclusive"] * bool(counts.get(INCONCLUSIVE))
-    return ", ".join(said) or ("not applicable" if counts else "not evaluated")
+    parts_shown = [f"{', '.join(parts)} of {evaluated}" if parts else f"all {evaluated} pass"] * bool(evaluated)
+    parts_shown += [f"{counts[INCONCLUSIVE]} inconclusive"] * bool(counts.get(INCONCLUSIVE))
+    return ", ".join(parts_shown) or ("not applicable" if counts else "not evaluated")
 
 
 _WORDS = ((FAIL, "fail"), (ERROR, "error"), (WARNING, "warn"))

@@ -99,8 +99,8 @@ class Partial:
     def from_json(cls, value: Mapping[str, Any]) -> Partial:
         """The record of a JSON object."""
         read = Members(value, "end")
-        whole = cls(*map(read.required_integer, ("exchanges", "in_part", "aside", "websockets")))
-        return replace(whole, unread_files=read.integer("unread_files") or 0)
+        made = cls(*map(read.required_integer, ("exchanges", "in_part", "aside", "websockets")))
+        return replace(made, unread_files=read.integer("unread_files") or 0)
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object."""

@@ -258,8 +258,8 @@ def _with_their_rule(
     found = {}
     for one in left:
         facts = [(one.requirement, one.verdict, fact) for fact in sorted(_facts(one))]
-        alike = one.verdict == WARNING or _AGGREGATES.match(one.scenario)
-        if one.id not in causes and alike and facts and all(map(explained.get, facts)):
+        equal = one.verdict == WARNING or _AGGREGATES.match(one.scenario)
+        if one.id not in causes and equal and facts and all(map(explained.get, facts)):
             cause = explained[facts[0]]
             if not any((rule_of.get(cause), scenario) in passed for scenario in one.found_in):
                 found[one.id] = cause

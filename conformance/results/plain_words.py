@@ -67,7 +67,7 @@ _BY_SCENARIO = {
 
 #: The findings of ``error.real-status``, and what they have in common.
 _OF_MANY = re.compile(r"(invalid request: received|an error body with) HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
-_ALIKE = {
+_COMMON_WORDS = {
     "invalid request: received": "an invalid request, expected to be refused with a 4xx status, ends in",
     "an error body with": "an error is sent with status",
 }
@@ -185,22 +185,20 @@ def refused_in_words(first: CaseRecord) -> str:
 
 def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     message = _with_other_members(first) or " ".join(finding.message.split())
-    if many_alike := _OF_MANY.match(message):
-        return (
-            f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_server_words(many_alike[3])} ({in_scenario(finding.scenario)})"
-        )
-    answered = None if first.requirement in _IN_OWN_WORDS else _RECEIVED.match(message)
+    if of_many := _OF_MANY.match(message):
+        return f"{_COMMON_WORDS[of_many[1]]} {of_many[2]}{_server_words(of_many[3])} ({in_scenario(finding.scenario)})"
+    actual = None if first.requirement in _IN_OWN_WORDS else _RECEIVED.match(message)
     subject = _subject(first.requirement, first.scenario)
-    if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
-        return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_server_words(answered[2])}"
-    if not subject or not answered:
+    if not subject and actual and finding.scenario and isinstance(finding.want, int | str):
+        return f"{_sent(finding.scenario)} receives {actual[1]}, expected {finding.want}{_server_words(actual[2])}"
+    if not subject or not actual:
         place = f" ({in_scenario(finding.scenario)})" if finding.scenario else ""
         return f"{_ABOUT.get(first.requirement, '')}{shortened(message, _MESSAGE)}{place}"
-    if _INTEGER.match(subject) and _FRACTION.search(answered[2] or ""):
+    if _INTEGER.match(subject) and _FRACTION.search(actual[2] or ""):
         subject += ", as an integer,"
-    status = int(answered[1])
+    status = int(actual[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
-    return f"{subject} {does}{_server_words(answered[2])}"
+    return f"{subject} {does}{_server_words(actual[2])}"
 
 
 def in_scenario(name: str) -> str:
@@ -291,5 +289,5 @@ def not_evaluated(lines: Sequence[CaseRecord]) -> str:
     parts = [f"{number:,} because of cause {cause}" for cause, number in counts.most_common()]
     rest = len(open_cases) - sum(counts.values())
     parts += [f"{rest:,} for other reasons"] * bool(rest and counts)
-    said = ": " + ", ".join(parts) if parts else ""
-    return f"{many(len(open_cases), 'case')} not evaluated{said}" if open_cases else ""
+    consequences = ": " + ", ".join(parts) if parts else ""
+    return f"{many(len(open_cases), 'case')} not evaluated{consequences}" if open_cases else ""

@@ -91,11 +91,10 @@ def _separated(
     for root in filter(_is_about_status, cases):
         if (sent := of.get(root.findings[0].exchange)) is None or sent.exchange.ok:
             continue
-        words, message = _words(sent.exchange), _server_message(sent.exchange)
-        alike = [one for one in _failed_alike(sent, of) if _words(one.exchange) == words]
-        if len(alike) < _MOST or _have_one_reason(alike, served):
+        message, equal = _server_message(sent.exchange), _failed_equally(sent, of)
+        if len(equal) < _MOST or _have_one_reason(equal, served):
             continue
-        failed = {one.exchange.scenario: one.traits for one in alike}
+        failed = {one.exchange.scenario: one.traits for one in equal}
         requests = Requests(failed, [one.traits for one in served], _shortest, partial(mentions, message))
         found, more = separated(found, root, requests)
         explained |= more
@@ -109,8 +108,10 @@ def _have_one_reason(refused: Sequence[_Sent], served: Sequence[_Sent]) -> bool:
     return bool(alone) or any(_paired(common, served, one) for one in _COMPANIONS) or any(_beyond(refused, served))
 
 
-def _failed_alike(sent: _Sent, of: Mapping[str, _Sent]) -> list[_Sent]:
-    return [one for one in of.values() if one.exchange.status == sent.exchange.status]
+def _failed_equally(sent: _Sent, of: Mapping[str, _Sent]) -> list[_Sent]:
+    """The requests that were refused with the status and the words of this one."""
+    status, words = sent.exchange.status, _words(sent.exchange)
+    return [one for one in of.values() if one.exchange.status == status and _words(one.exchange) == words]
 
 
 def _one_for_each(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
@@ -134,10 +135,10 @@ def _with_trait(
 ) -> CaseRecord:
     first, *others = case.findings
     sent = of.get(first.exchange)
-    if sent is None or sent.exchange.ok or not (words := _words(sent.exchange)):
+    if sent is None or sent.exchange.ok or not _words(sent.exchange):
         return case
-    alike = [one for one in _failed_alike(sent, of) if _words(one.exchange) == words]
-    refused = [one for one in alike if explained is None or one.exchange.scenario in explained]
+    equal = _failed_equally(sent, of)
+    refused = [one for one in equal if explained is None or one.exchange.scenario in explained]
     found = shared(refused, served, _server_message(sent.exchange))
     return replace(case, findings=(replace(first, trait=found), *others)) if found else case
 
@@ -158,8 +159,8 @@ def shared(refused: Sequence[_Sent], served: Sequence[_Sent], message: str) -> s
     alone = [*common.difference(*(one.traits for one in served))]
     paired = [_paired(common, served, companions) for companions in _COMPANIONS]
     beyond = [*_beyond(refused, served)]
-    told = [[one for one in found if mentions(message, one)] for found in (alone, *paired, beyond)]
-    chosen = _shortest(next(filter(None, told), alone) or beyond)
+    mentioned = [[one for one in found if mentions(message, one)] for found in (alone, *paired, beyond)]
+    chosen = _shortest(next(filter(None, mentioned), alone) or beyond)
     return " or ".join(chosen) if len(chosen) <= _MOST else ""
 
 
@@ -186,8 +187,8 @@ def _beyond(refused: Sequence[_Sent], served: Sequence[_Sent]) -> Iterator[str]:
 
 def says(words: str, trait: str) -> bool:
     """Whether a line of the suite is about a trait already: it has most of its words."""
-    own, said = _words_of(trait) - _COMMON, _words_of(words)
-    return bool(own) and 2 * len(own & said) > len(own)
+    own, theirs = _words_of(trait) - _COMMON, _words_of(words)
+    return bool(own) and 2 * len(own & theirs) > len(own)
 
 
 def mentions(message: str, trait: str) -> bool:

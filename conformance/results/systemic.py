@@ -110,9 +110,9 @@ def with_their_status(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -
     found = dict(causes)
     for root, group in groups.items():
         statuses = _statuses(of[root]) if root in of and _is_about_an_invalid_request(of[root]) else set()
-        alike = [one for one in group if statuses and _statuses(one) == statuses]
-        naming = [one for one in alike if one.requirement == "error.real-status"]
-        if naming and len({one.requirement for one in alike if one.area == "request"}) >= _RULES_OF_ONE_DEFECT:
+        equal = [one for one in group if statuses and _statuses(one) == statuses]
+        naming = [one for one in equal if one.requirement == "error.real-status"]
+        if naming and len({one.requirement for one in equal if one.area == "request"}) >= _RULES_OF_ONE_DEFECT:
             first = min(naming, key=readability_key).id
             found.pop(first, None)
             found[root] = first
@@ -149,7 +149,7 @@ def with_the_same_exception(broken: Sequence[CaseRecord], causes: Mapping[str, s
 def with_the_same_refusal(broken: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
     """The causes of streams that end in an error whose words a documented request without a stream is refused with."""
     failed = [one for one in broken if one.verdict == FAIL and all(each.want == 200 for each in one.findings)]
-    refused = {one.id: said for one in failed if (said := _refusals(one))}
+    refused = {one.id: refusals for one in failed if (refusals := _refusals(one))}
     found: dict[str, str] = {}
     for one in broken:
         ends = [STREAM_END.search(each.message) for each in one.findings]
@@ -157,7 +157,9 @@ def with_the_same_refusal(broken: Sequence[CaseRecord], causes: Mapping[str, str
         if root in found or not ends or not all(ends) or root.partition("@")[0] != one.requirement:
             continue
         words = [end[1] for end in ends if end]
-        same = (each for each, said in refused.items() if all(any(_says(end, its) for its in said) for end in words))
+        same = (
+            each for each, refusals in refused.items() if all(any(_says(end, its) for its in refusals) for end in words)
+        )
         if cause := next((each for each in same if root_of(each, causes) != root), None):
             found[root] = cause
     return found
@@ -165,7 +167,7 @@ def with_the_same_refusal(broken: Sequence[CaseRecord], causes: Mapping[str, str
 
 def _refusals(line: CaseRecord) -> list[str]:
     """The server's words of the refusals that the findings of a case state."""
-    return [said[1] for one in line.findings if (said := _REFUSAL.match(one.message))]
+    return [refusals[1] for one in line.findings if (refusals := _REFUSAL.match(one.message))]
 
 
 def _says(end: str, refusal: str) -> bool:

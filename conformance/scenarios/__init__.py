@@ -92,8 +92,8 @@ def _ordered(every: Sequence[Scenario]) -> list[Scenario]:
 
 def _within(one: Scenario, rows: Sequence[Scenario]) -> Scenario:
     """The scenario within the combination that speaks for it, if there is one."""
-    whole = None if one in OWN else combinations.covered_by(rows, one)
-    return replace(one, within=whole) if whole else one
+    outer = None if one in OWN else combinations.covered_by(rows, one)
+    return replace(one, within=outer) if outer else one
 
 
 def _filled(one: Scenario, contract: Contract) -> Scenario:

@@ -223,7 +223,7 @@ def auth_of(scenario: Scenario, form: Form, contract: Contract) -> str:
     return form.auth if scenario.auth == usual and AUTH not in parts_about(scenario, contract) else scenario.auth
 
 
-def speaks_for(scenario: Scenario, whole: Exchange, contract: Contract) -> bool:
+def speaks_for(scenario: Scenario, served: Exchange, contract: Contract) -> bool:
     """Whether a served request contains what a scenario within it is about, however it was adapted."""
-    asked, form = parts_about(scenario, contract), form_sent(whole, Form(contract.way.name), contract)
-    return not (asked & form.without) and not (AUTH in asked and form.auth != scenario.auth)
+    tested, form = parts_about(scenario, contract), form_sent(served, Form(contract.way.name), contract)
+    return not (tested & form.without) and not (AUTH in tested and form.auth != scenario.auth)

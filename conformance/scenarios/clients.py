@@ -70,8 +70,8 @@ def _scenario(name: str, document: dict[str, Any], schemas: Schemas) -> Scenario
 
 
 def _containing(name: str, schemas: Schemas) -> str | None:
-    whole = _WITHIN.get(name, "")
-    if not whole:
+    outer = _WITHIN.get(name, "")
+    if not outer:
         return None
-    problems = schemas.errors("request.json", {"model": "any", **captured()[whole]["body"]})
-    return None if any(one.pointer.startswith("/tools/") for one in problems) else f"client.{whole}"
+    problems = schemas.errors("request.json", {"model": "any", **captured()[outer]["body"]})
+    return None if any(one.pointer.startswith("/tools/") for one in problems) else f"client.{outer}"

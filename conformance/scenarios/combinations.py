@@ -45,10 +45,10 @@ FACTORS: dict[str, tuple[str, ...]] = {
 }
 
 #: Levels that count as one when pairs are counted: the values of a range, and two ways to ask for a text.
-ALIKE = {"lowest": "given", "highest": "given", "decimals": "given", "empty": "text"}
+EQUIVALENT = {"lowest": "given", "highest": "given", "decimals": "given", "empty": "text"}
 
 #: Levels that no request combines, and why. Reasoning without a cap may cost any number of tokens.
-APART: tuple[frozenset[tuple[str, str]], ...] = (
+NOT_COMBINED: tuple[frozenset[tuple[str, str]], ...] = (
     *(
         frozenset({("cap", cap), ("effort", effort)})
         for cap in ("absent", "highest")
@@ -266,7 +266,7 @@ def _input(form: str, text: str) -> Any:
     """The text in a form of input, as the last message of the user."""
     user = {"role": "user", "content": "Read this."}
     last = {"role": "user", "content": text}
-    answer = {
+    reply = {
         "type": "message", "id": "msg_1c", "role": "assistant", "status": "completed",
         "content": [{"type": "output_text", "text": "Noted."}],  # Clients return it without annotations.
     }  # fmt: skip
@@ -280,7 +280,7 @@ def _input(form: str, text: str) -> Any:
             {"role": "developer", "content": [_part("Be kind.")]},
             {"type": "message", "status": "completed", "role": "user", "content": [_part("Read this."), _part(text)]},
         ],
-        "history": [user, {"role": "assistant", "content": "Noted."}, user, answer, last],
+        "history": [user, {"role": "assistant", "content": "Noted."}, user, reply, last],
         "round": [user, {**call, "status": "completed"}, output, last],
     }
     return forms[form]

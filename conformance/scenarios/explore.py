@@ -187,22 +187,22 @@ def _text(choice: Choice) -> str:
 
 def _question(choice: Choice) -> str:
     if choice["tools"] != "none":
-        asked = f"Use {_TOOLS[choice['tools']][0]['name']} once, for Bern."
-        asked += f" The text is: {_text(choice)}" if choice["text"] != "ascii" else ""
+        question = f"Use {_TOOLS[choice['tools']][0]['name']} once, for Bern."
+        question += f" The text is: {_text(choice)}" if choice["text"] != "ascii" else ""
     elif choice["text"] == "ascii":
-        asked = "Reply with one short sentence about the sea."
+        question = "Reply with one short sentence about the sea."
     else:
-        asked = f"Repeat exactly: {_text(choice)}"
+        question = f"Repeat exactly: {_text(choice)}"
     # OpenAI wants the word where the model is to write JSON.
-    return f"Reply with one JSON object. {asked}" if choice["format"] == "json_object" else asked
+    return f"Reply with one JSON object. {question}" if choice["format"] == "json_object" else question
 
 
 def _input(choice: Choice) -> str | list[dict[str, Any]]:
-    asked, form = _question(choice), choice["form"]
+    question, form = _question(choice), choice["form"]
     earlier = [*_role(choice), *_history(choice), *_reasoning(choice), *_round(choice)]
     if form == "string" and not earlier:
-        return asked
-    content: Any = asked if form in ("string", "message") else [_part(asked)]
+        return question
+    content: Any = question if form in ("string", "message") else [_part(question)]
     last = {"role": "user", "content": content}
     return [*earlier, {"type": "message", **last} if form == "typed-message" else last]
 
@@ -221,12 +221,12 @@ def _role(choice: Choice) -> list[dict[str, Any]]:
 def _history(choice: Choice) -> list[dict[str, Any]]:
     if choice["history"] == "none":
         return []
-    asked = {"role": "user", "content": f"Remember this: {_text(choice)}"}
+    question = {"role": "user", "content": f"Remember this: {_text(choice)}"}
     if choice["history"] == "messages":
-        return [asked, {"role": "assistant", "content": _text(choice)}]
+        return [question, {"role": "assistant", "content": _text(choice)}]
     content = [{"type": "output_text", "text": _text(choice), "annotations": []}]
     return [
-        asked,
+        question,
         {"type": "message", "id": "msg_e1", "role": "assistant", "status": "completed", "content": content},
     ]
 
@@ -235,11 +235,11 @@ def _reasoning(choice: Choice) -> list[dict[str, Any]]:
     """A returned reasoning item between a user message and its response, or before the call that it led to."""
     if choice["reasoning_item"] == "none":
         return []
-    thought: dict[str, Any] = {"type": "reasoning", "id": "rs_e1"}
+    reasoning: dict[str, Any] = {"type": "reasoning", "id": "rs_e1"}
     if choice["reasoning_item"] == "content":
-        thought["content"] = [{"type": "reasoning_text", "text": _text(choice)}]
-    answer: list[dict[str, Any]] = [{"role": "assistant", "content": "Yes."}] if choice["round"] == "none" else []
-    return [{"role": "user", "content": "Look it up."}, thought, *answer]
+        reasoning["content"] = [{"type": "reasoning_text", "text": _text(choice)}]
+    reply: list[dict[str, Any]] = [{"role": "assistant", "content": "Yes."}] if choice["round"] == "none" else []
+    return [{"role": "user", "content": "Look it up."}, reasoning, *reply]
 
 
 def _round(choice: Choice) -> list[dict[str, Any]]:

@@ -119,14 +119,14 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
 def _reasoning() -> list[Scenario]:
     """Reasoning items as documented, without summary."""
     user, received = _turn("user", "Pick a number."), _message("msg_3f", "Seven.")
-    thought = {"type": "reasoning", "id": "rs_1f"}
+    reasoning = {"type": "reasoning", "id": "rs_1f"}
     text = [{"type": "reasoning_text", "text": "Any number will do."}]
     kinds: dict[str, tuple[str, Items]] = {
         "reasoning-with-content": (
             "a returned reasoning item with content and no summary",
-            [user, {**thought, "content": text, "status": "completed"}, received],
+            [user, {**reasoning, "content": text, "status": "completed"}, received],
         ),
-        "reasoning-without-content": ("a returned reasoning item without content", [user, thought, received]),
+        "reasoning-without-content": ("a returned reasoning item without content", [user, reasoning, received]),
     }
     combined = Scenario(
         "turns.reasoning-forms",
@@ -141,7 +141,7 @@ def _reasoning() -> list[Scenario]:
 def _unusual() -> list[Scenario]:
     """Items that the documentation neither lists nor excludes: they may be served or refused, without a server
     error."""
-    thought = [{"type": "reasoning_text", "text": "Hm."}]
+    reasoning = [{"type": "reasoning_text", "text": "Hm."}]
     kinds: dict[str, tuple[str, Items]] = {
         "odd-order": (
             "a response first, two in a row, a system message behind, a text between a call and its output",
@@ -179,11 +179,11 @@ def _unusual() -> list[Scenario]:
         ),
         "reasoning-without-id": (
             "a reasoning item without an id",
-            [{"type": "reasoning", "content": thought}, _message("msg_4f", "Well.")],
+            [{"type": "reasoning", "content": reasoning}, _message("msg_4f", "Well.")],
         ),
         "reasoning-alone": (
             "a reasoning item followed only by a user message",
-            [_turn("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
+            [_turn("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": reasoning}],
         ),
         "empty-texts": (
             "empty strings, and messages without parts",
@@ -205,7 +205,7 @@ def _unusual() -> list[Scenario]:
         ),
         **gateways.ITEMS,
     }
-    last: Items = [{"type": "reasoning", "id": "rs_5f", "content": thought}]
+    last: Items = [{"type": "reasoning", "id": "rs_5f", "content": reasoning}]
     combined = Scenario(
         "turns.unusual",
         "a conversation of unusual items",

@@ -101,18 +101,18 @@ def scenarios(nonce: str) -> list[Scenario]:
 
 def _empty_strings() -> list[Scenario]:
     """Two empty strings at once, and each alone if that is not served."""
-    whole, empty = "bad.empty-strings", {"instructions": "", "input": ""}
+    label, empty = "bad.empty-strings", {"instructions": "", "input": ""}
     combined = _bad(
         "empty-strings", "empty instructions and an empty string as input", body={**CHEAP, **empty}, expect="either",
         rule="wrong-input", wrong=False,
     )  # fmt: skip
     instructions = replace(
         combined, name="bad.instructions-empty", description="empty instructions",
-        body={**CHEAP, "instructions": ""}, within=whole,
+        body={**CHEAP, "instructions": ""}, within=label,
     )  # fmt: skip
     string = replace(
         combined, name="bad.input-empty-string", description="an empty string as input", body={**CHEAP, "input": ""},
-        within=whole, needless=400,
+        within=label, needless=400,
     )  # fmt: skip
     return [combined, instructions, string]
 

@@ -196,9 +196,9 @@ def _forms() -> list[Scenario]:
             tags=frozenset({"form"}),
             about={"form": form},
             claims=frozenset() if name == "string" else frozenset({"input-array"}),
-            within=whole,
+            within=outer,
         )
-        for name, form, content, whole in forms
+        for name, form, content, outer in forms
     ]
     return [*found, replace(found[-1].streamed(), within="text.stream")]
 

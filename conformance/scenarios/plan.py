@@ -106,11 +106,11 @@ class Plan:
         return found
 
     def _planned(
-        self, whole: Scenario, sample: int, form: Form | None = None, levels: Levels | None = None
+        self, outer: Scenario, sample: int, form: Form | None = None, levels: Levels | None = None
     ) -> PlannedRequest:
         """The request of a sample; ``form`` is that in which a base request is sent, others look it up. ``levels`` are
         the factors of a combination that are left in it."""
-        scenario = whole if levels is None else reduced(whole, levels, self.contract)
+        scenario = outer if levels is None else reduced(outer, levels, self.contract)
         key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
         first = self.key_of.get(scenario.after or scenario.within or "")
         after = [key for key in (first, *self._settling(scenario)) if key]
@@ -145,9 +145,9 @@ class Plan:
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
             if scenario.name in BASES:
                 return self._other_form(scenario, samples)
-            if whole.factors:
-                _, left = smaller(whole.factors, [is_refused(one) for one in samples])
-                return None if left is None else self._planned(whole, len(samples), form, left)
+            if outer.factors:
+                _, left = smaller(outer.factors, [is_refused(one) for one in samples])
+                return None if left is None else self._planned(outer, len(samples), form, left)
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1], self.contract):
                 return None
@@ -157,8 +157,8 @@ class Plan:
 
     def _covers(self, scenario: Scenario, containing: Exchange) -> bool:
         """Whether the exchange of the request that a scenario is within speaks for it: not one with less in it."""
-        whole = self.key_of.get(scenario.within or "")
-        return containing.key == whole and is_covered_by(scenario, containing, self.contract)
+        outer = self.key_of.get(scenario.within or "")
+        return containing.key == outer and is_covered_by(scenario, containing, self.contract)
 
     def _searched(self, scenario: Scenario, sent: Scenario | None, samples: Sequence[Exchange]) -> PlannedRequest:
         """The exchange of a scenario that searches its requests: the first one is found once the random requests, and

@@ -16,7 +16,7 @@ _ARRAY = frozenset({"input-array"})
 
 def scenarios(contract: Contract) -> list[Scenario]:
     """The conversations."""
-    thought = f"effort.{contract.effort.usual}"
+    reasoned = f"effort.{contract.effort.usual}"
     history = Scenario(
         "turns.history",
         "a conversation of three turns",
@@ -37,9 +37,9 @@ def scenarios(contract: Contract) -> list[Scenario]:
     )
     thinking = Scenario(
         "turns.reasoning-returned",
-        f"the turn after {thought}, its reasoning item included",
+        f"the turn after {reasoned}, its reasoning item included",
         {**QUESTION, "reasoning": {"effort": Effort.USUAL}},
-        after=thought,
+        after=reasoned,
         follow=_continue,
         tags=CORE | {"turns", "returned", "reasoning-returned"},
         claims=_ARRAY | {"reasoning"},
@@ -52,8 +52,8 @@ def scenarios(contract: Contract) -> list[Scenario]:
 def _continue(body: Body, received: Received) -> Body | None:
     if not received.output:
         return None
-    asked = received.sent.get("input")
-    question = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
+    given = received.sent.get("input")
+    question = given if isinstance(given, list) else [{"role": "user", "content": given}]
     return {
         **body,
         "input": [*question, *received.output, {"role": "user", "content": "Say the same in other words."}],

@@ -51,16 +51,16 @@ class Unrelated(Exception):
     """A file that contains nothing that can be evaluated; the message is what it contains instead."""
 
 
-def is_event_stream(said: str) -> bool:
+def is_event_stream(string: str) -> bool:
     """Whether a text begins like an event stream."""
-    return _STREAM.match(said) is not None
+    return _STREAM.match(string) is not None
 
 
-def stream_entry(said: str, path: Path) -> dict[str, Any]:
+def stream_entry(string: str, path: Path) -> dict[str, Any]:
     """The entry of an event stream as received. Raises :class:`Unrelated` if it is of another API."""
-    if not _OURS.search(said):
+    if not _OURS.search(string):
         raise Unrelated("an event stream without an event of the Responses API")
-    return entry_of({"text": said, "mimeType": "text/event-stream"}, path, [*_NOT_HERE])
+    return entry_of({"text": string, "mimeType": "text/event-stream"}, path, [*_NOT_HERE])
 
 
 def invalid_entry(data: bytes, path: Path) -> dict[str, Any] | None:
@@ -74,10 +74,10 @@ def invalid_entry(data: bytes, path: Path) -> dict[str, Any] | None:
 
 def body_kind(data: bytes) -> str:
     """The media type of a body of this API, which need not be valid; empty if it is not recognised as one."""
-    said = data.decode("utf-8", "replace")
-    if is_event_stream(said) and _OURS.search(said):
+    string = data.decode("utf-8", "replace")
+    if is_event_stream(string) and _OURS.search(string):
         return "text/event-stream"
-    return "application/json" if _RESPONSE.match(said) else ""
+    return "application/json" if _RESPONSE.match(string) else ""
 
 
 def value_entries(values: list[Any], path: Path) -> list[dict[str, Any]]:
@@ -122,11 +122,11 @@ def _shortened(events: list[Any]) -> str:
     return f"the file leaves out events: sequence_number {gap[1]} follows {gap[0]}" if gap else ""
 
 
-def lines_of(said: str, name: str = "") -> list[Any] | None:
+def lines_of(string: str, name: str = "") -> list[Any] | None:
     """The values of a text with one JSON value a line, some after ``data:``; None if it is none. The last line of a
     response that goes on may be cut. Raises :class:`Unrelated` if ``name`` is that of JSON lines and one is invalid."""
     values: list[Any] = []
-    lines = said.split("\n")  # JSON contains other line ends as they are, such as U+2028.
+    lines = string.split("\n")  # JSON contains other line ends as they are, such as U+2028.
     for number, line in enumerate(lines, 1):
         bare = line.strip().removeprefix("data:").strip()
         if not bare or bare == DONE_MARKER:
@@ -148,10 +148,10 @@ def _goes_on(values: list[Any]) -> bool:
     return _is_event(last) and text(mapping(last).get("type")) not in _ENDS
 
 
-def object_entry(document: dict[str, Any], said: str, path: Path) -> dict[str, Any]:
+def object_entry(document: dict[str, Any], string: str, path: Path) -> dict[str, Any]:
     """The entry of a Response object. Raises :class:`Unrelated` for another one."""
     if is_response(document):
-        return entry_of({"text": said, "mimeType": "application/json"}, path, [*_NOT_HERE, "bytes"])
+        return entry_of({"text": string, "mimeType": "application/json"}, path, [*_NOT_HERE, "bytes"])
     events = next((document[name] for name in _LISTS if isinstance(document.get(name), list)), [document])
     if events and _is_event(events[0]):
         return value_entries(events, path)[0]
@@ -224,9 +224,9 @@ def _request_beside(path: Path) -> str:
         if file == path or not file.is_file() or file.stat().st_size > _MOST:
             continue
         try:
-            said = file.read_text(encoding="utf-8")
-            if is_request(json.loads(said)):
-                return said
+            string = file.read_text(encoding="utf-8")
+            if is_request(json.loads(string)):
+                return string
         except (OSError, ValueError, RecursionError):
             continue
     return ""

@@ -118,9 +118,9 @@ def _of_source(har: Har, source: str) -> Har:
 
 def _is_used(file: Path, read: dict[Path, Har]) -> bool:
     """Whether a request body is that of a response beside it."""
-    said = file.read_bytes().strip()
+    string = file.read_bytes().strip()
     beside = (one for other, har in read.items() if other.parent == file.parent for one in har.captured)
-    return any(one.exchange.request.body.strip() == said for one in beside)
+    return any(one.exchange.request.body.strip() == string for one in beside)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -151,52 +151,52 @@ def _entries(path: Path, data: bytes) -> tuple[list[dict[str, Any]], str] | None
     if added := _OF_CURL.search(data, max(0, len(data) - _LONGEST)):
         data = data[: added.start() + 1]
     try:
-        said = data.decode("utf-8-sig")
+        string = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         if entry := http_text.message_entry(data, path) or bodies.invalid_entry(data, path):
             return [entry], ""
         raise Unrelated("bytes that are not UTF-8") from None
-    start = said.lstrip()[:20]
+    start = string.lstrip()[:20]
     name = path.name.lower().removesuffix(".gz")
     if entry := http_text.message_entry(data, path):
         return [entry], ""
-    if not name.endswith(".sse") and _are_data_lines(said) and (lines := bodies.lines_of(said)):
-        return _of_value(path, said, lines)
+    if not name.endswith(".sse") and _are_data_lines(string) and (lines := bodies.lines_of(string)):
+        return _of_value(path, string, lines)
     if start.startswith(("{", "[")):
-        return _of_json(path, said)
+        return _of_json(path, string)
     if name.endswith((".yaml", ".yml")) or start.startswith(_YAML):
-        return _of_value(path, said, _yaml(said))
-    if name.endswith((".jsonl", ".ndjson")) and (lines := bodies.lines_of(said, name)):
-        return _of_value(path, said, lines)
-    if bodies.is_event_stream(said):
-        return [bodies.stream_entry(said, path)], ""
+        return _of_value(path, string, _yaml(string))
+    if name.endswith((".jsonl", ".ndjson")) and (lines := bodies.lines_of(string, name)):
+        return _of_value(path, string, lines)
+    if bodies.is_event_stream(string):
+        return [bodies.stream_entry(string, path)], ""
     if not start:
         raise Unrelated("nothing")
-    what = known_by_first_line(said)
+    what = known_by_first_line(string)
     raise Unrelated(what or "text that is no event stream, JSON or YAML of a recording")
 
 
-def _are_data_lines(said: str) -> bool:
+def _are_data_lines(string: str) -> bool:
     """Whether a text is the ``data:`` lines of a log, without the blank lines that end the events of a stream."""
-    if not said.startswith("data:"):
+    if not string.startswith("data:"):
         return False  # Most files are long, and no such log.
-    lines = said.strip().split("\n")
+    lines = string.strip().split("\n")
     return len(lines) > 1 and all(line.startswith("data:") for line in lines)
 
 
-def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
+def _of_json(path: Path, string: str) -> tuple[list[dict[str, Any]], str] | None:
     try:
-        document = json.loads(said, parse_int=to_integer)
+        document = json.loads(string, parse_int=to_integer)
     except (ValueError, RecursionError):
-        lines = bodies.lines_of(said, path.name.lower().removesuffix(".gz"))
+        lines = bodies.lines_of(string, path.name.lower().removesuffix(".gz"))
         if lines and (not bodies.is_response(lines[0]) or all(map(bodies.is_response, lines))):
-            return _of_value(path, said, lines)
-        entry = bodies.invalid_entry(said.encode(), path)
+            return _of_value(path, string, lines)
+        entry = bodies.invalid_entry(string.encode(), path)
         return ([entry], "") if entry else None  # The reader of HAR files reports where the JSON is invalid.
-    return None if isinstance(document, dict) and "log" in document else _of_value(path, said, document)
+    return None if isinstance(document, dict) and "log" in document else _of_value(path, string, document)
 
 
-def _of_value(path: Path, said: str, value: Any) -> tuple[list[dict[str, Any]], str]:
+def _of_value(path: Path, string: str, value: Any) -> tuple[list[dict[str, Any]], str]:
     interactions = cassettes.interactions_of(value)
     if interactions is None:
         interactions = recorded_by_tools(value)
@@ -208,13 +208,13 @@ def _of_value(path: Path, said: str, value: Any) -> tuple[list[dict[str, Any]], 
         entries = bodies.value_entries(value, path)
         return entries, "response" if len(entries) > 1 else ""
     if isinstance(value, dict):
-        return [bodies.object_entry(value, said, path)], ""
+        return [bodies.object_entry(value, string, path)], ""
     raise Unrelated("a value that is no recording")
 
 
-def _yaml(said: str) -> Any:
+def _yaml(string: str) -> Any:
     try:
-        return yaml.load(said, Loader=_Loader)
+        return yaml.load(string, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -65,7 +65,7 @@ def _entry(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _url(request: dict[str, Any]) -> str:
-    return next((said for name in ("uri", "url", "urlPath") if (said := text(request.get(name)))), "")
+    return next((stated for name in ("uri", "url", "urlPath") if (stated := text(request.get(name)))), "")
 
 
 def _headers(message: dict[str, Any]) -> Any:
@@ -78,11 +78,11 @@ def _headers(message: dict[str, Any]) -> Any:
 
 def _status(response: dict[str, Any]) -> Any:
     """The status: a number, a text (``200 OK``), or an object with ``code``; go-vcr writes both of the former."""
-    said = response.get("status", response.get("status_code"))
+    stated = response.get("status", response.get("status_code"))
     if isinstance(code := response.get("code"), int):
         return code
-    held = mapping(said)
-    return held.get("code", held.get("status_code")) if held else said
+    held = mapping(stated)
+    return held.get("code", held.get("status_code")) if held else stated
 
 
 def _body(message: dict[str, Any]) -> dict[str, Any]:

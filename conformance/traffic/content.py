@@ -74,21 +74,21 @@ def has_no_body(status: int | None, headers: Headers) -> bool:
 
 def _kept(content: dict[str, Any], headers: Headers, folder: Path) -> Body | None:
     """The body as captured, in its content coding; None if it was not captured."""
-    said = content.get("text")
-    if not isinstance(said, str) or not said:
+    stated = content.get("text")
+    if not isinstance(stated, str) or not stated:
         if isinstance(name := content.get("_file"), str):
             return _beside(folder, name)
         return Body() if has_no_body(None, headers) else None
     declared = text(content.get("encoding")).strip().lower() == "base64"
-    if (declared or content.get("_isBinary") is True) and (joined := _joined_chunks(said, declared)) is not None:
+    if (declared or content.get("_isBinary") is True) and (joined := _joined_chunks(stated, declared)) is not None:
         return Body(joined)
     if declared:
-        data = unbase64(said)
+        data = unbase64(stated)
         return Body(missing="the body is declared as base64, but is not valid base64") if data is None else Body(data)
     kind = (_header(headers, "content-type") or text(content.get("mimeType"))).partition(";")[0].strip().lower()
-    if (kind == EVENT_STREAM or kind.endswith("json")) and (guessed := _plainly_base64(said)) is not None:
+    if (kind == EVENT_STREAM or kind.endswith("json")) and (guessed := _plainly_base64(stated)) is not None:
         return Body(guessed)
-    return Body(said.encode("utf-8", "replace"), unavailable=frozenset({"bytes"}))
+    return Body(stated.encode("utf-8", "replace"), unavailable=frozenset({"bytes"}))
 
 
 def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
@@ -106,8 +106,8 @@ def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
     size, saved = number(content.get("size")) or 0, number(content.get("compression")) or 0
     least = min(size, size + saved)
     short = f"the capture contains {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
-    if is_placeholder(said := data[:_SHORTEST].decode("utf-8", "replace").strip()) and len(data) < _SHORTEST:
-        return Body(missing=f"the capture contains {said!r} in place of the body")
+    if is_placeholder(stated := data[:_SHORTEST].decode("utf-8", "replace").strip()) and len(data) < _SHORTEST:
+        return Body(missing=f"the capture contains {stated!r} in place of the body")
     if _LIKELY.match(data) and (kept := without_note(data)) is not data:
         data, short = kept, "the capture ends with a note that the body was shortened"
     return Body(data, short=short, unavailable=unavailable)
@@ -130,18 +130,18 @@ def coding_of(data: bytes) -> str:
 def sent_of(entry: dict[str, Any], folder: Path) -> bytes | None:
     """The body of an entry's request; None if it was not captured."""
     posted = mapping(mapping(entry.get("request")).get("postData"))
-    said = posted.get("text")
-    if isinstance(said, dict):
-        return json.dumps(said).encode()
-    if not isinstance(said, str) or not said:
-        said = _of_params(posted)
-        if not said and isinstance(name := posted.get("_file"), str):
+    stated = posted.get("text")
+    if isinstance(stated, dict):
+        return json.dumps(stated).encode()
+    if not isinstance(stated, str) or not stated:
+        stated = _of_params(posted)
+        if not stated and isinstance(name := posted.get("_file"), str):
             return _beside(folder, name).data or None
-    if not said:
+    if not stated:
         return None
     marked = text(posted.get("encoding")).strip().lower() == "base64"
-    data = unbase64(said) if marked else _plainly_base64(said)
-    return said.encode("utf-8", "replace") if data is None and not marked else data
+    data = unbase64(stated) if marked else _plainly_base64(stated)
+    return stated.encode("utf-8", "replace") if data is None and not marked else data
 
 
 def _of_params(posted: dict[str, Any]) -> str:
@@ -151,9 +151,9 @@ def _of_params(posted: dict[str, Any]) -> str:
     return next((one for one in texts if one.startswith("{")), "") if len(fields) == 1 else ""
 
 
-def unbase64(said: str) -> bytes | None:
+def unbase64(stated: str) -> bytes | None:
     """The bytes of base64, with or without its padding, in either alphabet (RFC 4648 4 and 5); None if it is none."""
-    bare = "".join(said.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    bare = "".join(stated.split()).replace("-", "+").replace("_", "/").rstrip("=")
     if not _BASE64.match(bare) or len(bare) % 4 == 1:
         return None
     try:
@@ -162,11 +162,11 @@ def unbase64(said: str) -> bytes | None:
         return None
 
 
-def _joined_chunks(said: str, declared: bool) -> bytes | None:
+def _joined_chunks(stated: str, declared: bool) -> bytes | None:
     """The bytes of a compressed or binary body as Polly.JS writes it: a JSON array with one string for each chunk, in
     base64 if ``declared``, in hexadecimal before its version 6; None for anything else."""
     try:
-        chunks = json.loads(said) if said.startswith("[") else None
+        chunks = json.loads(stated) if stated.startswith("[") else None
     except (ValueError, RecursionError):
         return None
     if not isinstance(chunks, list) or not all(isinstance(chunk, str) for chunk in chunks):
@@ -178,9 +178,9 @@ def _joined_chunks(said: str, declared: bool) -> bytes | None:
     return None if None in parts else b"".join(part for part in parts if part)
 
 
-def _plainly_base64(said: str) -> bytes | None:
+def _plainly_base64(stated: str) -> bytes | None:
     """The bytes of a text that is base64 without being declared so: decoded, it begins like a body; else None."""
-    data = unbase64(said)
+    data = unbase64(stated)
     return data if data and _LIKELY.match(data) else None
 
 
@@ -204,8 +204,8 @@ def _messages(holder: dict[str, Any]) -> list[dict[str, Any]]:
 def _frames(messages: Sequence[dict[str, Any]]) -> Iterator[bytes]:
     """The events that the browser's EventSource parser dispatched, encoded as a stream again."""
     for one in messages:
-        said, name = one.get("data"), text(one.get("eventName"))
-        data = said if isinstance(said, str) else json.dumps(said) if isinstance(said, dict) else ""
+        stated, name = one.get("data"), text(one.get("eventName"))
+        data = stated if isinstance(stated, str) else json.dumps(stated) if isinstance(stated, dict) else ""
         if not data:
             continue  # No reader dispatches an event without data.
         event = f"event: {_LINE_END.sub(' ', name)}\n" if name not in ("", "message") else ""

@@ -14,11 +14,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Copy:
-    """What distinguishes exchanges: ``asked`` is the request with the status, ``begun`` unix seconds (None: unknown),
+    """What distinguishes exchanges: ``requested``: request and status, ``begun`` unix seconds (None: unknown),
     ``took`` seconds; ``lacking``: the body was not captured."""
 
     place: int
-    asked: tuple[object, ...]
+    requested: tuple[object, ...]
     begun: float | None
     took: float
     body: bytes
@@ -41,12 +41,12 @@ def repeats(copies: Sequence[Copy]) -> dict[int, int]:
     """The index of each duplicate, and the index of the one that is evaluated: the most complete one, of equal ones the
     first."""
     at_once: dict[Any, list[Copy]] = defaultdict(list)
-    alike: dict[Any, list[Copy]] = defaultdict(list)
+    equal: dict[Any, list[Copy]] = defaultdict(list)
     again: dict[int, int] = {}
     for one in sorted(copies, key=lambda copy: (copy.lacking, -len(copy.body), copy.place)):
         if one.begun is None:
             continue  # Equal ones may be different exchanges.
-        began, same = at_once[one.asked, one.begun], alike[one.asked, one.body]
+        began, same = at_once[one.requested, one.begun], equal[one.requested, one.body]
         first = next((other for other in began if other.begins_with(one)), None)
         first = first or next((other for other in same if other.spans(one)), None)
         if first is None:

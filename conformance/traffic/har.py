@@ -127,9 +127,9 @@ def _value(value: Any) -> str:
 
 def _status(response: dict[str, Any]) -> int | None:
     """The status, also if it is written as a string; None if no response was received."""
-    said = response.get("status")
-    status = number(said)
-    if status is None and (found := _STATUS.match(text(said))):
+    stated = response.get("status")
+    status = number(stated)
+    if status is None and (found := _STATUS.match(text(stated))):
         status = int(found[1])
     return status if status and status > 0 else None
 
@@ -178,18 +178,18 @@ def _exchange(
     secrets: Sequence[Secret], named: Sequence[str],
 ) -> Exchange:  # fmt: skip
     request, elapsed = mapping(entry.get("request")), _milliseconds(entry.get("time"))
-    asked = _headers(request)
+    requested = _headers(request)
     kept, chunks = scrubbed_response(headers), (Chunk(elapsed, body),)
     ended: Ended = "clean" if status else "reset"
     return Exchange(
         key=label.replace(" ", "-"), scenario=label, sample=0,
         request=Request(
             text(request.get("method")).strip().upper(), scrubbed_url(text(request.get("url")), secrets),
-            scrubbed_request(asked, secrets, named), sent,
+            scrubbed_request(requested, secrets, named), sent,
         ),
         status=status, headers=kept, chunks=chunks, ended=ended,
         detail=scrubbed(_failure_text(mapping(entry.get("response")), status), secrets),
-        sent_at=sent_at, elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(asked, named)),
+        sent_at=sent_at, elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(requested, named)),
     )  # fmt: skip
 
 
@@ -213,11 +213,11 @@ def _sent(entry: dict[str, Any], folder: Path) -> bytes | None:
 
 def _started(entry: dict[str, Any]) -> float | None:
     """When the request was sent, in unix seconds; None if unknown or without a time zone."""
-    said = entry.get("startedDateTime")
-    if isinstance(said, int | float) and not isinstance(said, bool):
-        return float(said) / 1000 if said > _MILLISECONDS else float(said)
+    stated = entry.get("startedDateTime")
+    if isinstance(stated, int | float) and not isinstance(stated, bool):
+        return float(stated) / 1000 if stated > _MILLISECONDS else float(stated)
     try:
-        started = datetime.fromisoformat(text(said).strip())
+        started = datetime.fromisoformat(text(stated).strip())
         return started.astimezone(UTC).timestamp() if started.tzinfo else None
     except (ValueError, OverflowError):
         return None
@@ -245,6 +245,6 @@ def _fitting(response: dict[str, Any], headers: Headers, body: Body, unavailable
 
 def _copy(place: int, one: Captured) -> Copy:
     exchange = one.exchange
-    asked = (exchange.request.method, exchange.request.url, exchange.request.body, exchange.status)
+    requested = (exchange.request.method, exchange.request.url, exchange.request.body, exchange.status)
     begun = None if "clock" in one.unavailable else exchange.sent_at
-    return Copy(place, asked, begun, exchange.elapsed / 1000, exchange.body, bool(one.missing))
+    return Copy(place, requested, begun, exchange.elapsed / 1000, exchange.body, bool(one.missing))

@@ -38,12 +38,12 @@ def message_entry(data: bytes, path: Path) -> dict[str, Any] | None:
     the request nor the body shows that it is of this API."""
     method, url, sent = "POST", DEFAULT.path, b""
     is_text = False
-    if asked := _REQUEST.match(data):
+    if request_line := _REQUEST.match(data):
         found = _NEXT.search(data)
         if found is None:
             return None
         _, sent = _parted(data[: found.start()])
-        method, url = asked[1].decode("ascii"), asked[2].decode("utf-8", "replace")
+        method, url = request_line[1].decode("ascii"), request_line[2].decode("utf-8", "replace")
         data, is_text = data[found.end() :], True
     status, headers, body = 0, list[tuple[str, str]](), data
     while begun := _STATUS.match(body):  # Behind the heads of redirects, proxies and 100 Continue.
@@ -52,7 +52,7 @@ def message_entry(data: bytes, path: Path) -> dict[str, Any] | None:
     body = _complete(body, headers)
     if not status or re.search(rb"(?m)^" + _REQUEST.pattern, body):
         return None  # There are several exchanges, of which this is not the end of one.
-    if not (asked or (status == 200 and body_kind(_decoded(body, headers)))):
+    if not (request_line or (status == 200 and body_kind(_decoded(body, headers)))):
         return None
     content: dict[str, Any] = {"text": base64.b64encode(body).decode("ascii"), "encoding": "base64"}
     if is_text:

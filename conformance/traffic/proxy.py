@@ -278,8 +278,8 @@ class _StoredBody(PartialResponse):
 def _is_closed(connection: socket.socket) -> bool:
     """Whether the peer has closed the connection; bytes it has sent stay unread."""
     try:
-        asked = select.poll()  # Unlike select, poll accepts file descriptors of any number.
-        asked.register(connection, select.POLLIN)
-        return bool(asked.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
+        poller = select.poll()  # Unlike select, poll accepts file descriptors of any number.
+        poller.register(connection, select.POLLIN)
+        return bool(poller.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
     except (OSError, ValueError):
         return True

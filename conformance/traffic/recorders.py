@@ -43,11 +43,11 @@ def _nock(one: _Record) -> list[_Record] | None:
         return None
     raw = one.get("rawHeaders")
     headers = [list(pair) for pair in zip(raw[::2], raw[1::2], strict=False)] if isinstance(raw, list) else []
-    said = one["response"]
-    if isinstance(said, list) and said and all(isinstance(chunk, str) for chunk in said):
-        said = _from_hex(said)  # The chunks of a compressed body.
+    body_received = one["response"]
+    if isinstance(body_received, list) and body_received and all(isinstance(chunk, str) for chunk in body_received):
+        body_received = _from_hex(body_received)  # The chunks of a compressed body.
     url = text(one["scope"]) + text(one["path"])
-    return [_pair(one.get("method"), url, one.get("body"), one["status"], headers, said)]
+    return [_pair(one.get("method"), url, one.get("body"), one["status"], headers, body_received)]
 
 
 def _charles(one: _Record) -> list[_Record] | None:
@@ -56,9 +56,9 @@ def _charles(one: _Record) -> list[_Record] | None:
         return None
     url = urlunsplit((text(one["scheme"]), text(one["host"]), text(one.get("path")), text(one.get("query")), ""))
     headers = _named(mapping(response.get("header")).get("headers"))
-    asked = _named(mapping(request.get("header")).get("headers"))
-    sent, said = _charles_body(request), _charles_body(response)
-    return [_pair(one.get("method"), url, sent, response.get("status"), headers, said, asked)]
+    headers_sent = _named(mapping(request.get("header")).get("headers"))
+    sent, body_received = _charles_body(request), _charles_body(response)
+    return [_pair(one.get("method"), url, sent, response.get("status"), headers, body_received, headers_sent)]
 
 
 def _charles_body(message: _Record) -> Any:
@@ -109,13 +109,15 @@ def _of_hoverfly(document: Any) -> Iterator[_Record]:
         names = ("scheme", "destination", "path", "method", "body")
         scheme, host, path, method, sent = (_exactly(request.get(name)) for name in names)
         body = response.get("body")
-        said = unbase64(text(body)) if response.get("encodedBody") else body
-        yield _pair(method, f"{scheme}://{host}{path}", sent, response.get("status"), response.get("headers"), said)
+        body_received = unbase64(text(body)) if response.get("encodedBody") else body
+        yield _pair(
+            method, f"{scheme}://{host}{path}", sent, response.get("status"), response.get("headers"), body_received
+        )
 
 
-def _exactly(said: Any) -> str:
+def _exactly(body_received: Any) -> str:
     """The value of a matcher: a list of objects since version 5, before that an object or the value itself."""
-    first = said[0] if isinstance(said, list) and said else said
+    first = body_received[0] if isinstance(body_received, list) and body_received else body_received
     held = mapping(first)
     return text(held.get("value", held.get("exactMatch")) if held else first)
 
@@ -130,9 +132,11 @@ def _of_mountebank(document: Any) -> Iterator[_Record]:
             for one in objects(stub.get("responses")):
                 response = mapping(one.get("is"))
                 body = response.get("body")
-                said = unbase64(text(body)) if response.get("_mode") == "binary" else body
+                body_received = unbase64(text(body)) if response.get("_mode") == "binary" else body
                 headers, status = response.get("headers"), response.get("statusCode", 200)
-                yield _pair(wanted.get("method"), text(wanted.get("path")), wanted.get("body"), status, headers, said)
+                yield _pair(
+                    wanted.get("method"), text(wanted.get("path")), wanted.get("body"), status, headers, body_received
+                )
 
 
 def _of_journal(document: Any) -> Iterator[_Record]:
@@ -164,15 +168,15 @@ def _of_newman(document: Any) -> Iterator[_Record]:
             yield _postman_pair(mapping(one.get("request")), response, bytes(data))
 
 
-def _postman_pair(request: _Record, response: _Record, said: Any) -> _Record:
-    url, asked = request.get("url"), _named(request.get("header"), "key")
+def _postman_pair(request: _Record, response: _Record, body_received: Any) -> _Record:
+    url, headers_sent = request.get("url"), _named(request.get("header"), "key")
     if isinstance(url, dict):
         parts = {name: url[name] if isinstance(url.get(name), list) else [] for name in ("host", "path")}
         host, path = ".".join(map(str, parts["host"])), "/".join(map(str, parts["path"]))
         url = text(url.get("raw")) or f"{text(url.get('protocol'))}://{host}/{path}"
     sent = mapping(request.get("body")).get("raw")
     headers = _named(response.get("header"), "key")
-    return _pair(request.get("method"), text(url), sent, response.get("code"), headers, said, asked)
+    return _pair(request.get("method"), text(url), sent, response.get("code"), headers, body_received, headers_sent)
 
 
 def _of_talkback(document: Any) -> Iterator[_Record]:
@@ -181,17 +185,19 @@ def _of_talkback(document: Any) -> Iterator[_Record]:
     if request and response:
         body = response.get("body")
         packed = isinstance(body, str) and meta.get("resHumanReadable") is not True
-        said = unbase64(text(body)) if packed else body
+        body_received = unbase64(text(body)) if packed else body
         headers, status = response.get("headers"), response.get("status")
-        yield _pair(request.get("method"), text(request.get("url")), request.get("body"), status, headers, said)
+        yield _pair(
+            request.get("method"), text(request.get("url")), request.get("body"), status, headers, body_received
+        )
 
 
 def _pair(
-    method: Any, url: str, sent: Any, status: Any, headers: Any, said: Any, asked: Any = None
+    method: Any, url: str, sent: Any, status: Any, headers: Any, body_received: Any, headers_sent: Any = None
 ) -> _Record:  # fmt: skip
-    """An interaction with these parts; ``sent`` and ``said`` are bodies as text, bytes or JSON values."""
-    request = {"method": text(method), "url": url, "headers": asked, **_body(sent)}
-    return {"request": request, "response": {"status": status, "headers": headers, **_body(said)}}
+    """An interaction with these parts; ``sent`` and ``body_received`` are bodies as text, bytes or JSON values."""
+    request = {"method": text(method), "url": url, "headers": headers_sent, **_body(sent)}
+    return {"request": request, "response": {"status": status, "headers": headers, **_body(body_received)}}
 
 
 def _body(value: Any) -> _Record:

@@ -107,8 +107,8 @@ def brief(label: str, evaluated: Evaluation, known: set[tuple[str, str]] | None 
     again = [cause.rule for cause in found if (cause.verdict, cause.rule) in known]
     found = [cause for cause in found if (cause.verdict, cause.rule) not in known]
     known.update((cause.verdict, cause.rule) for cause in found)
-    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    yield f"{label}: {said}" + (f"; again: {', '.join(again)}" if again else "")
+    by_verdict = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    yield f"{label}: {by_verdict}" + (f"; again: {', '.join(again)}" if again else "")
     if not found:
         return
     first = found[0]

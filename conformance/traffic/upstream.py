@@ -81,8 +81,8 @@ class Upstream:
 
 
 def _reason(response: httpx.Response) -> str:
-    said = response.extensions.get("reason_phrase", b"")
-    return said.decode("latin-1") if isinstance(said, bytes) else ""
+    phrase = response.extensions.get("reason_phrase", b"")
+    return phrase.decode("latin-1") if isinstance(phrase, bytes) else ""
 
 
 def failed(error: Exception, begun: bool, started: float) -> tuple[Ended, str]:

@@ -21,7 +21,7 @@ from conformance.decode.events import mapping, objects
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Endpoint, Reply
 from conformance.exchange.exchange import Chunk, Exchange
-from conformance.wire.dialect import Dialect, alike
+from conformance.wire.dialect import Dialect, id_like
 from conformance.wire.playback import Playback
 from conformance.wire.playback import reply as replayed
 from conformance.wire.replay import Recording
@@ -42,7 +42,7 @@ _STRING = re.compile(r"(?<=\")[^\"\\]+(?=\")")
 _Refusal = tuple[int, str, str]
 
 
-class Alike:
+class Imitation:
     """An endpoint for the emulator's server; ``key`` is the valid key."""
 
     def __init__(self, recording: Recording, key: str) -> None:
@@ -102,7 +102,7 @@ class Alike:
         with self._mutex:
             self._served += 1
             seed = f"{self._served}/{secrets.token_hex(4)}"
-        changes: dict[str, str] = {one: alike(one, f"{seed}/{one}") for one in _ids(exchange)}
+        changes: dict[str, str] = {one: id_like(one, f"{seed}/{one}") for one in _ids(exchange)}
         created = _created(exchange)
         if created:
             changes[f"{created}"] = f"{int(time.time())}"
@@ -131,8 +131,8 @@ class Alike:
         except ValueError:
             return made
         text = json.dumps(self._dialect.response(response, "plain", sent), ensure_ascii=False).encode()
-        said = made.without("content-length").saying(self._dialect.with_ids(text))
-        return self._with_headers(said, "plain").complete()
+        written = made.without("content-length").saying(self._dialect.with_ids(text))
+        return self._with_headers(written, "plain").complete()
 
     def _refused(self, made: Reply) -> Reply:
         own = _error(made.body)
@@ -142,8 +142,8 @@ class Alike:
         error = self._dialect.error(own)
         error.update({name: recorded[name] for name in ("code", "type") if name in recorded})
         prefix = self._dialect.error_prefix if made.body.startswith(b"data:") else b""
-        said = prefix + json.dumps({"error": error}, ensure_ascii=False).encode()
-        return self._with_headers(made.coded(status).without("content-length").saying(said), "refusal").complete()
+        written = prefix + json.dumps({"error": error}, ensure_ascii=False).encode()
+        return self._with_headers(made.coded(status).without("content-length").saying(written), "refusal").complete()
 
     def _with_headers(self, made: Reply, kind: str) -> Reply:
         for name, value in self._dialect.headers.get(kind, ()):

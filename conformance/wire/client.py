@@ -156,8 +156,8 @@ class Client:
             if kept:
                 kept.close()
                 reused, kept = kept.reused, None
-                answered = exchange.ok or (outgoing.may_be_refused and exchange.refused)
-                if reused and not answered and exchange.ended in ("clean", "invalid") and not is_temporary(exchange):
+                understood = exchange.ok or (outgoing.may_be_refused and exchange.refused)
+                if reused and not understood and exchange.ended in ("clean", "invalid") and not is_temporary(exchange):
                     attempts.append(replace(attempt_of(exchange, 0.0), detail=ON_KEPT + exchange.detail))
                     continue
             if len(attempts) == 1 and outgoing.closes and not exchange.ok and exchange.ended != "unreachable":

@@ -212,7 +212,7 @@ class Dialect:
 
     def _id(self, kind: str, own: bytes) -> bytes:
         form = self.ids.get(kind)
-        return alike(form, own.decode()).encode() if form else own
+        return id_like(form, own.decode()).encode() if form else own
 
 
 def _become(value: dict[str, Any], other: dict[str, Any]) -> None:
@@ -221,7 +221,7 @@ def _become(value: dict[str, Any], other: dict[str, Any]) -> None:
     value.update(other)
 
 
-def alike(form: str, seed: str) -> str:
+def id_like(form: str, seed: str) -> str:
     """An id of the same form (prefix, length, alphabet) as ``form``; the same one for the same seed."""
     found = _PREFIX.fullmatch(form)
     prefix, rest = (found[1] or "", found[2]) if found else ("", form)
@@ -229,7 +229,7 @@ def alike(form: str, seed: str) -> str:
     digest = b"".join(hashlib.sha256(f"{seed}/{part}".encode()).digest() for part in range(len(rest) // 32 + 1))
     made = [alphabet[byte % len(alphabet)] for byte in digest[: len(rest)]]
     if not rest.isdecimal() and "".join(made).isdecimal():
-        return alike(form, f"{seed}/")  # Hexadecimal digits without a letter would be another form.
+        return id_like(form, f"{seed}/")  # Hexadecimal digits without a letter would be another form.
     # What separates the parts of a UUID and of similar ids stays.
     return prefix + "".join(new if old.isalnum() else old for new, old in zip(made, rest, strict=True))
 

@@ -229,14 +229,14 @@ class Limits(RateLimiter):
     def waited(self, longest: Mapping[str, tuple[float, float]]) -> None:
         known = self.waits().longest
         # Shorter waits have no effect: see Waits.of.
-        said = {
+        longer = {
             kind: seconds
             for kind, (seconds, limit) in longest.items()
             if MARGIN * seconds > max(limit / SHORTENED, SHORTEST[kind]) and seconds > known.get(kind, 0.0)
         }
-        if said:
+        if longer:
             with self._changing() as state:
-                for kind, seconds in said.items():
+                for kind, seconds in longer.items():
                     state["longest"][kind] = max(seconds, state["longest"].get(kind, 0.0))
 
     def reserve(self, size: int) -> bool:

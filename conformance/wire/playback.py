@@ -120,8 +120,8 @@ def reply(exchange: Exchange, speed: float | None = None) -> Reply:
     if "content-length" not in names and bare.chunks:
         return _framed(bare, "close").complete()
     # A redacted body may differ in length from its Content-Length.
-    whole = ending == "clean" and exchange.status not in (204, 304)
-    return bare.having("Content-Length", str(len(bare.body))) if whole else bare
+    has_length = ending == "clean" and exchange.status not in (204, 304)
+    return bare.having("Content-Length", str(len(bare.body))) if has_length else bare
 
 
 def _timed(exchange: Exchange, speed: float | None) -> Iterator[tuple[float, bytes]]:

@@ -143,8 +143,8 @@ class Pool:
         """
         if self._broken:
             raise self._broken
-        settled = self._completed.get(key)
-        if settled is None:
+        completed = self._completed.get(key)
+        if completed is None:
             planned: PlannedRequest | None = self._asks[key]
             samples: list[Exchange] = []
             keys: list[str] = []
@@ -157,7 +157,7 @@ class Pool:
                 one.discard_decoded()
             self._complete(key, tuple(samples) if small else tuple(keys))
             return tuple(samples)
-        return tuple(self._again(one) if isinstance(one, str) else one for one in settled)
+        return tuple(self._again(one) if isinstance(one, str) else one for one in completed)
 
     def has_result(self, key: str) -> bool:
         """Whether the samples of a key are known, so that :meth:`get_or_send` does not wait."""

@@ -64,8 +64,8 @@ def _unreachable(what: str, error: Exception, waited: float) -> str:
     after = f" after {waited:g} s (--wait)" if waited else ""
     if isinstance(error, ssl.SSLError):
         return f"{what} does not speak TLS{after}: {error.reason or _line(error)}"
-    said = error.strerror if isinstance(error, OSError) else None
-    return f"cannot connect to {what}{after}: {said or _line(error)}"
+    os_words = error.strerror if isinstance(error, OSError) else None
+    return f"cannot connect to {what}{after}: {os_words or _line(error)}"
 
 
 def _proxy(endpoint: str) -> str | None:

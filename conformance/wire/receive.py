@@ -202,18 +202,18 @@ class Receiver:
         if not coding:
             return ""
         chunks = partial.chunks
-        plain, whole = unfold(tuple(first_bytes(chunks, _PROBE)), coding)
+        plain, complete = unfold(tuple(first_bytes(chunks, _PROBE)), coding)
         size = sum(len(chunk.data) for chunk in plain)
         over = size > LARGE and not self._gate.reserve(1)  # Then it need not be decoded completely.
         if not over:
-            plain, whole = unfold(chunks, coding)
+            plain, complete = unfold(chunks, coding)
             size = sum(len(chunk.data) for chunk in plain)
             over = size > max(partial.size, LARGE) and not self._gate.reserve(size - max(partial.size, LARGE))
         if over:
             partial.headers = tuple(pair for pair in partial.headers if pair[0].lower() != "content-encoding")
             partial.replace(first_bytes(plain, LARGE))
             return self._over_budget()
-        return "" if whole else "the decoded body is larger than the limit"
+        return "" if complete else "the decoded body is larger than the limit"
 
     def _over_budget(self) -> str:
         budget = self._gate.budget

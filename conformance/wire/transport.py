@@ -95,7 +95,7 @@ def ended_by(error: Exception, begun: bool, seconds: float) -> tuple[Ended, str]
 
 
 def _broken(begun: bool, message: str) -> Ended:
-    said = message.lower()
-    if begun and ("closed" in said or "incomplete" in said):
+    lowered = message.lower()
+    if begun and ("closed" in lowered or "incomplete" in lowered):
         return "cut"
-    return "reset" if "disconnected" in said else "invalid"
+    return "reset" if "disconnected" in lowered else "invalid"

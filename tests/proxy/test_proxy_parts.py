@@ -451,8 +451,8 @@ def test_a_limit_of_requests_violates_nothing() -> None:
 
 @pytest.mark.parametrize("texts", ["Two.", ""])
 def test_turns_that_a_long_conversation_lacks_are_counted(texts: str) -> None:
-    def turns(first: int, answer: str) -> list[dict[str, Any]]:
-        pairs = ((user(f"Turn {at}."), {"role": "assistant", "content": answer}) for at in range(first, 10))
+    def turns(first: int, response: str) -> list[dict[str, Any]]:
+        pairs = ((user(f"Turn {at}."), {"role": "assistant", "content": response}) for at in range(first, 10))
         return [turn for pair in pairs for turn in pair]
 
     sent = conversation.of_responses({"input": turns(0, "Two.")})

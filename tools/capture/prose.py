@@ -71,11 +71,11 @@ _Change = Callable[[str], str]
 class Ours:
     """This project's own texts.
 
-    A line that is part of one of ``said`` is kept, also in a text of the client. Of ``generated`` only complete texts
+    A line that is part of one of ``sent`` is kept, also in a text of the client. Of ``generated`` only complete texts
     are, as the built-in endpoint quotes its input.
     """
 
-    said: Sequence[str] = ()
+    sent: Sequence[str] = ()
     generated: Sequence[str] = ()
 
 
@@ -165,9 +165,9 @@ def _parts(text: str, ours: Ours) -> Iterator[tuple[str, bool]]:
     if text in ours.generated:
         yield text, True
         return
-    splits = "|".join(["\n", *(re.escape(one) for one in ours.said if "\n" not in one and _is_text(one))])
+    splits = "|".join(["\n", *(re.escape(one) for one in ours.sent if "\n" not in one and _is_text(one))])
     for part in re.split(f"({splits})", text):
-        yield part, bool(re.search(r"\w", part)) and any(part.strip() in one for one in ours.said)
+        yield part, bool(re.search(r"\w", part)) and any(part.strip() in one for one in ours.sent)
 
 
 def _text(text: str, names: set[str], ours: Ours) -> str:

@@ -39,8 +39,8 @@ def scrubbed(bodies: Sequence[dict[str, Any]], places: Mapping[str, str]) -> lis
         return seen.setdefault(match[0], f"00000000-0000-4000-8000-{len(seen) + 1:012d}")
 
     def clean(text: str) -> str:
-        for path, stand_in in sorted(places.items(), key=lambda one: -len(one[0])):
-            text = text.replace(path, stand_in)
+        for path, placeholder in sorted(places.items(), key=lambda one: -len(one[0])):
+            text = text.replace(path, placeholder)
         for pattern, fixed in _FIXED:
             text = pattern.sub(fixed, text)
         return UUID.sub(named, text)

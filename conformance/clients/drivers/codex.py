@@ -83,10 +83,10 @@ def main() -> int:
     for line in sys.stdin:
         job = json.loads(line)
         try:
-            answer = _run(binary, job)
+            outcome = _run(binary, job)
         except Exception as error:  # An error in one job must not stop the others.
-            answer = _failed(type(error).__name__, str(error))
-        _write({"id": job.get("id"), **answer})
+            outcome = _failed(type(error).__name__, str(error))
+        _write({"id": job.get("id"), **outcome})
     return 0
 
 
@@ -131,7 +131,7 @@ def _run(binary: Path, job: dict[str, Any]) -> dict[str, Any]:
             catalogue.write_text(json.dumps({"models": [entry]}), encoding="utf-8")
             config = f"model_catalog_json = {json.dumps(str(catalogue))}\n{config}"
         (home / "config.toml").write_text(config, encoding="utf-8")
-        events, ended = _codex(binary, Path(folder), home, work, one_answer=job["mode"] != "turns")
+        events, ended = _codex(binary, Path(folder), home, work, one_outcome=job["mode"] != "turns")
         return _turn_result(events, list(_session(home)), ended, job["mode"] == "turns")
 
 
@@ -151,7 +151,7 @@ def lite_model(binary: Path, model: str, environment: dict[str, str]) -> dict[st
     return {**own, "slug": model, "use_responses_lite": True, "supports_search_tool": False}
 
 
-def _codex(binary: Path, folder: Path, home: Path, work: Path, one_answer: bool) -> tuple[list[dict[str, Any]], str]:
+def _codex(binary: Path, folder: Path, home: Path, work: Path, one_outcome: bool) -> tuple[list[dict[str, Any]], str]:
     """The events of one ``codex exec``, and its end: ``exit``, ``stopped`` (after one response) or ``timeout``."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -177,7 +177,7 @@ def _codex(binary: Path, folder: Path, home: Path, work: Path, one_answer: bool)
                 if process.poll() is not None:
                     ended = "exit"
                     break
-                if one_answer and _dealt_with(list(_session(home))):
+                if one_outcome and _dealt_with(list(_session(home))):
                     ended = "stopped"
                     break
                 time.sleep(0.05)
@@ -301,8 +301,8 @@ def _error(events: list[dict[str, Any]], ended: str) -> dict[str, str] | None:
         return {"type": "Timeout", "message": f"no end within {TIMEOUT:g} s"}
     if ended == "stopped" or any(event.get("type") == "turn.completed" for event in events):
         return None
-    said = [str(event.get("message")) for event in events if event.get("type") == "error"]
-    return {"type": "error", "message": said[-1] if said else "it ended without completing the turn"}
+    messages = [str(event.get("message")) for event in events if event.get("type") == "error"]
+    return {"type": "error", "message": messages[-1] if messages else "it ended without completing the turn"}
 
 
 if __name__ == "__main__":

@@ -23,15 +23,15 @@ def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
         timeout=60, output_version="responses/v1", **_http(),
     )  # fmt: skip
     tools = [one for one in request.get("tools") or [] if one.get("type") == "function"]
-    asked: Any = chat.bind_tools(tools) if tools else chat
+    bound: Any = chat.bind_tools(tools) if tools else chat
     prompt = request["input"] if isinstance(request["input"], str) else "go on"
     if job["mode"] == "stream":
         message: Any = None
-        for chunk in asked.stream(prompt):
+        for chunk in bound.stream(prompt):
             seen["shown"] = (seen["shown"] or "") + _text(chunk)
             message = chunk if message is None else message + chunk
     else:
-        message = asked.invoke(prompt)
+        message = bound.invoke(prompt)
     _read(message, seen)
     if job["mode"] == "stream":
         seen["reasoning"] = None  # In streams, this client provides only summaries.
@@ -45,10 +45,10 @@ def _http() -> Any:
 
 def _read(message: Any, seen: jobs.DriverResult) -> None:
     seen["text"] = _text(message)
-    whole = [{**call, "args": json.dumps(call["args"], ensure_ascii=False)} for call in message.tool_calls]
+    calls = [{**call, "args": json.dumps(call["args"], ensure_ascii=False)} for call in message.tool_calls]
     seen["calls"] = [
         {"call_id": call["id"], "name": call["name"], "arguments": call["args"]}
-        for call in [*whole, *message.invalid_tool_calls]
+        for call in [*calls, *message.invalid_tool_calls]
     ]
     blocks = message.content if isinstance(message.content, list) else []
     seen["reasoning"] = "".join(

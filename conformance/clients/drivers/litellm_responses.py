@@ -17,10 +17,10 @@ def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     """Send the request, and fill in the client's result."""
     request = job["request"]
     _register(request["model"])
-    asked = {name: request[name] for name in ("input", "instructions", "tools") if name in request}
+    arguments = {name: request[name] for name in ("input", "instructions", "tools") if name in request}
     given = litellm.responses(
         model=f"openai/{request['model']}", api_base=job["base_url"], api_key=jobs.key(), num_retries=0, max_retries=0,
-        timeout=60, stream=job["mode"] == "stream", **asked,
+        timeout=60, stream=job["mode"] == "stream", **arguments,
     )  # fmt: skip
     if job["mode"] != "stream":
         _read(given, seen)

@@ -19,9 +19,9 @@ def do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
     client = _client(job["mode"] == "strict").with_options(base_url=job["base_url"])
     known = inspect.signature(client.responses.create).parameters
     request = {name: value for name, value in job["request"].items() if name != "stream"}
-    asked = {name: value for name, value in request.items() if name in known}
-    asked["extra_body"] = {name: value for name, value in request.items() if name not in known}
-    (_stream if job["mode"] == "stream" else _plain)(client, asked, seen)
+    arguments = {name: value for name, value in request.items() if name in known}
+    arguments["extra_body"] = {name: value for name, value in request.items() if name not in known}
+    (_stream if job["mode"] == "stream" else _plain)(client, arguments, seen)
 
 
 @cache
@@ -31,9 +31,9 @@ def _client(strict: bool) -> Any:
     return OpenAI(base_url="http://127.0.0.1:9/v1", api_key=jobs.key(), max_retries=0, timeout=60, **options)
 
 
-def _plain(client: Any, asked: dict[str, Any], seen: jobs.DriverResult) -> None:
+def _plain(client: Any, arguments: dict[str, Any], seen: jobs.DriverResult) -> None:
     try:
-        response = client.responses.create(**asked)
+        response = client.responses.create(**arguments)
     except APIResponseValidationError as error:
         if isinstance(error.body, dict):  # The unvalidated response is compared too.
             from openai.types.responses import Response
@@ -43,8 +43,8 @@ def _plain(client: Any, asked: dict[str, Any], seen: jobs.DriverResult) -> None:
     _read(response, seen)
 
 
-def _stream(client: Any, asked: dict[str, Any], seen: jobs.DriverResult) -> None:
-    with client.responses.stream(**asked) as stream:
+def _stream(client: Any, arguments: dict[str, Any], seen: jobs.DriverResult) -> None:
+    with client.responses.stream(**arguments) as stream:
         for event in stream:
             if event.type == "response.output_text.delta":
                 seen["shown"] = (seen["shown"] or "") + event.delta

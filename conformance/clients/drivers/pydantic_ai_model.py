@@ -33,15 +33,15 @@ async def _do(job: dict[str, Any], seen: jobs.DriverResult) -> None:
         for one in request.get("tools") or []
         if one.get("type") == "function"
     ]
-    asked: dict[str, Any] = {"model_request_parameters": ModelRequestParameters(function_tools=tools)}
+    arguments: dict[str, Any] = {"model_request_parameters": ModelRequestParameters(function_tools=tools)}
     messages: list[Any] = [ModelRequest.user_text_prompt("go on")]
     if job["mode"] == "stream":
-        async with model_request_stream(model, messages, **asked) as stream:
+        async with model_request_stream(model, messages, **arguments) as stream:
             async for _ in stream:
                 pass
             response = stream.get()
     else:
-        response = await model_request(model, messages, **asked)
+        response = await model_request(model, messages, **arguments)
     _read(response, seen)
 
 
@@ -57,8 +57,8 @@ def _read(response: Any, seen: jobs.DriverResult) -> None:
         for one in parts
         if isinstance(one, ToolCallPart)
     ]
-    thoughts = [one.content for one in parts if isinstance(one, ThinkingPart) and one.content]
-    seen["reasoning"] = "".join(thoughts) or None
+    reasoning = [one.content for one in parts if isinstance(one, ThinkingPart) and one.content]
+    seen["reasoning"] = "".join(reasoning) or None
     usage = response.usage
     counts = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
     seen["usage"] = (

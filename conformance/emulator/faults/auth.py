@@ -172,7 +172,7 @@ FAULTS = [
     fault("auth.refusal-in-detail", "Refuses with the error format of a web framework.", "auth.refusal-is-enveloped",
           reply=envelope(lambda _: {"detail": "Not authenticated"}, NO_401)),
     fault("auth.refusal-error-is-a-string", "Sends the error message in place of the error object.",
-          "auth.refusal-is-enveloped", reply=envelope(lambda whole: {"error": "Unauthorized"}, NO_401)),
+          "auth.refusal-is-enveloped", reply=envelope(lambda _: {"error": "Unauthorized"}, NO_401)),
     fault("auth.refusal-code-is-a-number", "Sends a number as the error code.",
           "auth.refusal-is-enveloped", reply=error(lambda one: one.update(code=401), NO_401)),
     fault("auth.key-echoed-in-body", "Echoes the invalid key in the error message.",

@@ -173,11 +173,11 @@ def metadata_of_another(ctx: Context, one: Dict) -> Dict:
 def repeated(ctx: Context, items: list[Item]) -> list[Item]:
     """Puts the output of earlier turns before the new one."""
     given = [one for one in input_items(ctx.body) if one.get("role") == "assistant" and isinstance(one.get("id"), str)]
-    told = [(one["id"], tuple(part.get("text", "") for part in one.get("content") or [])) for one in given]
-    return [*(Item("message", ident, texts) for ident, texts in told), *items]
+    returned = [(one["id"], tuple(part.get("text", "") for part in one.get("content") or [])) for one in given]
+    return [*(Item("message", ident, texts) for ident, texts in returned), *items]
 
 
-def thoughts_as_input(_: Context, plan: Plan) -> Plan:
+def reasoning_as_input(_: Context, plan: Plan) -> Plan:
     return replace(plan, usage=replace(plan.usage, input=plan.usage.input + plan.usage.reasoning))
 
 
@@ -287,7 +287,7 @@ FAULTS: list[Behaviour] = [
     fault("response.repeats-the-input", "Puts the output of earlier turns before the new one.",
           "response.output-is-new", draft=repeated),
     fault("usage.thoughts-as-input", "Counts reasoning as input too.", "usage.reasoning-not-input",
-          plan=thoughts_as_input),
+          plan=reasoning_as_input),
     fault("turns.calls-dropped", "Does not pass calls on.", MORE,
           parsed=dropped(without(lambda one: kind(one) == "function_call"))),
     fault("effort.none-thinks-after-output", "Reasons at effort none after the output of a tool.",

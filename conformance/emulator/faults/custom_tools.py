@@ -12,7 +12,7 @@ from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item, to_json
 
 SHAPE, NAMESPACE = "tools.custom-call-shape", "tools.call-namespace"
-ANSWERED, ITEMS, OUTPUT = "tools.custom-answered", "tools.added-items-accepted", "tools.custom-output-accepted"
+RETURNED, ITEMS, OUTPUT = "tools.custom-answered", "tools.added-items-accepted", "tools.custom-output-accepted"
 
 
 def declares(kind: str) -> Callable[[Dict], bool]:
@@ -64,9 +64,9 @@ def as_function(_: Context, items: list[Item]) -> list[Item]:
 FAULTS = [
     fault("tools.custom-called-as-function", "Calls custom tools by a function_call with the parameter input.", SHAPE,
           draft=as_function),
-    fault("tools.custom-is-500", "Responds with HTTP 500 to a custom tool.", ANSWERED,
+    fault("tools.custom-is-500", "Responds with HTTP 500 to a custom tool.", RETURNED,
           validate=crash(declares("custom"))),
-    fault("tools.namespace-is-500", "Responds with HTTP 500 to a namespace of tools.", ANSWERED,
+    fault("tools.namespace-is-500", "Responds with HTTP 500 to a namespace of tools.", RETURNED,
           validate=crash(declares("namespace"))),
     fault("tools.custom-name-with-prefix", "Sends the name of a custom tool with the prefix functions.", SHAPE,
           draft=renamed),

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..event_edits import cut, draft, drop, everywhere, is_a, parts_in, put, said
+from ..event_edits import cut, draft, drop, everywhere, is_a, parts_in, put, texts_changed
 from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import crash, inside, refuse
 from ..shapes import EFFORTS, Dict, Item, ParsedRequest, Plan, Refusal
 
-ALIKE, SHAPE, AGREE = "effort.values-alike", "effort.reasoning-item-shape", "effort.tokens-agree"
+EQUAL, SHAPE, AGREE = "effort.values-alike", "effort.reasoning-item-shape", "effort.tokens-agree"
 
 
 def effort(body: Dict) -> Any:
@@ -23,7 +23,7 @@ def thinks(wanted: bool, test: Callable[[Context], object]) -> Hook[ParsedReques
     return lambda ctx, parsed: replace(parsed, thinking=wanted) if test(ctx) else parsed
 
 
-def asked(*values: str | None) -> Callable[[Context], bool]:
+def requested(*values: str | None) -> Callable[[Context], bool]:
     return lambda ctx: effort(ctx.body) in values
 
 
@@ -39,12 +39,12 @@ def value_faults(value: str) -> list[Behaviour]:
     if value != "none":
         faults.append(
             fault(f"effort.{value}-does-not-think", f"Sends no reasoning at effort {value}.",
-                  ALIKE, f"effort.{value}-thinks", parsed=thinks(False, asked(value)))
+                  EQUAL, f"effort.{value}-thinks", parsed=thinks(False, requested(value)))
         )  # fmt: skip
     return faults
 
 
-def secret_thought(test: Callable[[Context], object]) -> Hook[Plan]:
+def secret_reasoning(test: Callable[[Context], object]) -> Hook[Plan]:
     """Counts reasoning tokens without showing a reasoning item."""
 
     def hook(ctx: Context, plan: Plan) -> Plan:
@@ -101,12 +101,12 @@ def split_at(value: str) -> Hook[list[Item]]:
     return hook
 
 
-def thoughts_in_text(ctx: Context, items: list[Item]) -> list[Item]:
+def reasoning_in_text(ctx: Context, items: list[Item]) -> list[Item]:
     """Leaves the reasoning in the text of plain responses, as a parser does that only streams go through."""
-    thoughts = "".join(text for one in items if one.kind == "reasoning" for text in one.texts)
-    if ctx.stream or not thoughts:
+    reasoning_text = "".join(text for one in items if one.kind == "reasoning" for text in one.texts)
+    if ctx.stream or not reasoning_text:
         return items
-    tagged = draft(lambda one: replace(one, texts=(f"<think>{thoughts}</think>\n{one.texts[0]}",)), "message")
+    tagged = draft(lambda one: replace(one, texts=(f"<think>{reasoning_text}</think>\n{one.texts[0]}",)), "message")
     return [one for one in tagged(ctx, items) if one.kind != "reasoning"]
 
 
@@ -134,17 +134,17 @@ FAULTS = [
     fault("effort.low-never-thinks-streaming", "Sends no reasoning at effort low with stream: true.",
           "effort.plain-equals-stream", parsed=thinks(False, lambda ctx: ctx.stream and effort(ctx.body) == "low")),
     fault("effort.none-thinks", "Sends reasoning at effort none.", "effort.none-does-not-think",
-          parsed=thinks(True, asked("none"))),
+          parsed=thinks(True, requested("none"))),
     fault("effort.none-thinks-streaming", "Sends reasoning at effort none with stream: true.",
           "effort.none-does-not-think", "effort.plain-equals-stream",
           parsed=thinks(True, lambda ctx: ctx.stream and effort(ctx.body) == "none")),
     fault("effort.none-bills-thoughts", "Counts reasoning tokens at effort none.", "effort.none-does-not-think",
-          plan=secret_thought(asked("none"))),
-    fault("effort.low-hides-thoughts", "Sends no reasoning at effort low, but counts reasoning tokens.", ALIKE,
-          plan=secret_thought(asked("low"))),
-    fault("effort.high-without-part-events", "Omits the part events of reasoning at effort high.", ALIKE,
+          plan=secret_reasoning(requested("none"))),
+    fault("effort.low-hides-thoughts", "Sends no reasoning at effort low, but counts reasoning tokens.", EQUAL,
+          plan=secret_reasoning(requested("low"))),
+    fault("effort.high-without-part-events", "Omits the part events of reasoning at effort high.", EQUAL,
           events=no_parts_at("high")),
-    fault("effort.medium-in-two-items", "Sends two reasoning items and two messages at effort medium.", ALIKE,
+    fault("effort.medium-in-two-items", "Sends two reasoning items and two messages at effort medium.", EQUAL,
           draft=split_at("medium")),
     fault("effort.reasoning-after-answer", "Sends the reasoning item after the message.",
           "effort.reasoning-precedes-answer", draft=reasoning_last),
@@ -155,7 +155,7 @@ FAULTS = [
     fault("effort.reasoning-is-empty", "Sends a reasoning item with an empty content array.", SHAPE,
           draft=draft(lambda one: replace(one, texts=()), "reasoning")),
     fault("effort.reasoning-text-is-empty", "Sends reasoning parts without text, but counts reasoning tokens.", SHAPE,
-          draft=said(lambda _: "", "reasoning")),
+          draft=texts_changed(lambda _: "", "reasoning")),
     fault("effort.reasoning-without-content", "Sends a reasoning item without content.", SHAPE,
           **reasoning(cut("content"))),
     fault("effort.reasoning-in-output-text-parts", "Sends reasoning parts of type output_text.", SHAPE,
@@ -169,14 +169,14 @@ FAULTS = [
           "event.documented-types-only", events=renamed_events),
     fault("effort.reasoning-not-counted", "Sends reasoning, but counts 0 reasoning tokens.", AGREE, plan=uncounted),
     fault("effort.reasoning-counted-but-hidden", "Omits reasoning at effort low, but counts its tokens.", AGREE,
-          plan=secret_thought(lambda ctx: effort(ctx.body) == "low")),
+          plan=secret_reasoning(lambda ctx: effort(ctx.body) == "low")),
     fault("effort.think-block-in-text", "Leaves a <think> block in the output text.",
           "effort.no-markup-leak",
-          draft=said(lambda text: f"<think>\nThe user wants an answer.\n</think>\n\n{text}", "message")),
+          draft=texts_changed(lambda text: f"<think>\nThe user wants an answer.\n</think>\n\n{text}", "message")),
     fault("effort.thoughts-in-plain-text", "Sends reasoning as a <think> block of the text in plain responses.",
-          "effort.no-markup-leak", draft=thoughts_in_text),
+          "effort.no-markup-leak", draft=reasoning_in_text),
     fault("effort.closing-tag-in-text", "Leaves a </think> tag in the output text.",
-          "effort.no-markup-leak", draft=said(lambda text: f"</think>\n\n{text}", "message")),
+          "effort.no-markup-leak", draft=texts_changed(lambda text: f"</think>\n\n{text}", "message")),
     fault("effort.unknown-value-served", "Accepts any string as an effort.", "effort.unknown-value",
           validate=unknown_effort),
     fault("effort.unknown-value-is-500", "Responds with HTTP 500 to an unknown effort.", "effort.unknown-value",

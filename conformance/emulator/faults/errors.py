@@ -103,8 +103,8 @@ def refused_again(how: Callable[[Reply], Reply]) -> Hook[Reply]:
     return hook
 
 
-def flat(whole: Dict) -> Dict:
-    return {"object": "error", **whole["error"]}
+def flat(document: Dict) -> Dict:
+    return {"object": "error", **document["error"]}
 
 
 def put_in(**members: object) -> Callable[[Dict], object]:
@@ -126,14 +126,14 @@ FAULTS = [
         lambda reply: reply.saying(reply.body.replace(b'"message":"', b'"message":"Requ\xeate : ')))),
     fault("error.is-empty", "Refuses with an empty body.", FORM, reply=refused(lambda r: r.saying(b""))),
     fault("error.in-detail", "Refuses with the error format of a web framework.", FORM, reply=envelope(
-        lambda whole: {"detail": [{"loc": ["body"], "msg": whole["error"]["message"], "type": "value"}]})),
+        lambda document: {"detail": [{"loc": ["body"], "msg": document["error"]["message"], "type": "value"}]})),
     fault("error.without-envelope",
           "Sends the members of the error object at the top level.", FORM, reply=envelope(flat)),
     fault("error.is-a-string", "Sends a string as the error object.", FORM, reply=envelope(
-        lambda whole: {"error": whole["error"]["message"]})),
+        lambda document: {"error": document["error"]["message"]})),
     fault("error.is-null", "Sends null as the error object.", FORM,
           reply=envelope(lambda _: {"error": None})),
-    fault("error.is-a-list", "Wraps the envelope in an array.", FORM, reply=envelope(lambda whole: [whole])),
+    fault("error.is-a-list", "Wraps the envelope in an array.", FORM, reply=envelope(lambda document: [document])),
     fault("error.without-message", "Omits the message.", FORM, reply=error(cut("message"))),
     fault("error.message-empty", "Sends an empty message.", FORM, reply=error(put_in(message=""))),
     fault("error.message-null", "Sends null as the message.", FORM, reply=error(put_in(message=None))),

@@ -32,14 +32,14 @@ def one_id(_: Context, items: list[Item]) -> list[Item]:
 
 def response_id(_: Context, stream: list[Dict]) -> list[Dict]:
     """Gives the first item the id of the response, everywhere."""
-    whole, first = stream[-1]["response"]["id"], stream[2]["item"]["id"]
+    of_response, first = stream[-1]["response"]["id"], stream[2]["item"]["id"]
     for event in stream:
         if event.get("item_id") == first:
-            event["item_id"] = whole
+            event["item_id"] = of_response
         if event.get("item", {}).get("id") == first:
-            event["item"]["id"] = whole
+            event["item"]["id"] = of_response
     for item in stream[-1]["response"]["output"]:
-        item["id"] = whole if item["id"] == first else item["id"]
+        item["id"] = of_response if item["id"] == first else item["id"]
     return stream
 
 

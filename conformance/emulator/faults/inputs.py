@@ -14,7 +14,7 @@ from ..request import read
 from ..request_hooks import SPOILED, crash, input_items, inside, refuse
 from ..shapes import Dict, Item, ParsedRequest, Refusal, Reply, to_json
 
-MORE, ALIKE = "usage.more-input-more-tokens", "usage.same-input-same-tokens"
+MORE, EQUAL = "usage.more-input-more-tokens", "usage.same-input-same-tokens"
 HISTORY, UNUSUAL, LONG = "turns.history-accepted", "turns.unusual-history", "request.long-input"
 SERVED = "http.documented-request-served"
 TYPE, RETURNED, TOOLS = "request.wrong-type", "request.reasoning-returned", "request.tools-accepted"
@@ -63,7 +63,7 @@ def output_then_user(one: Dict, following: Dict) -> bool:
     return kind(one) == "function_call_output" and following.get("role") == "user"
 
 
-def thought_then_user(one: Dict, following: Dict) -> bool:
+def reasoning_then_user(one: Dict, following: Dict) -> bool:
     return kind(one) == "reasoning" and following.get("role") == "user"
 
 
@@ -209,7 +209,7 @@ FAULTS: list[Behaviour] = [
     fault("turns.cut-call-is-500", "Responds with HTTP 500 to a returned call with incomplete arguments.", UNUSUAL,
           validate=crash(some_item(cut_call))),
     fault("turns.reasoning-alone-is-500", "Responds with HTTP 500 to a reasoning item before a user message.", UNUSUAL,
-          validate=crash(neighbours(thought_then_user))),
+          validate=crash(neighbours(reasoning_then_user))),
     fault("turns.reasoning-without-id-is-500", "Responds with HTTP 500 to a reasoning item without an id.", UNUSUAL,
           validate=crash(reasoning(lambda one: "id" not in one))),
     fault("turns.empty-text-is-500", "Responds with HTTP 500 to an empty message.", UNUSUAL,
@@ -232,8 +232,8 @@ FAULTS: list[Behaviour] = [
           parsed=dropped(first_parts)),
     fault("request.long-text-shortened", "Drops all but the last 100,000 characters of a message.", MORE,
           parsed=dropped(latest(100_000))),
-    fault("usage.input-without-cached", "Counts only uncached input in input_tokens.", ALIKE, response=uncached),
-    fault("usage.input-more-in-streams", "Counts more input_tokens in streams.", ALIKE,
+    fault("usage.input-without-cached", "Counts only uncached input in input_tokens.", EQUAL, response=uncached),
+    fault("usage.input-more-in-streams", "Counts more input_tokens in streams.", EQUAL,
           parsed=lambda ctx, parsed: replace(parsed, input_tokens=parsed.input_tokens + 12 * ctx.stream)),
     fault("request.long-input-is-500", "Responds with HTTP 500 to an input of 150,000 characters.", LONG,
           validate=too_long(500, 100_000)),

@@ -14,7 +14,7 @@ from .clients import has_item
 
 def has_output(test: Callable[[str], bool]) -> Callable[[Dict], bool]:
     """Whether a tool output is a string that passes the test."""
-    return has_item(lambda one: isinstance(said := one.get("output"), str) and test(said))
+    return has_item(lambda one: isinstance(result := one.get("output"), str) and test(result))
 
 
 def calls_and_outputs(body: Dict) -> tuple[list[str], list[str]]:

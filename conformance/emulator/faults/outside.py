@@ -130,8 +130,8 @@ def echo_unknown(ctx: Context, one: Dict) -> Dict:
 
 
 def echo_unknown_in_metadata(ctx: Context, one: Dict) -> Dict:
-    strange = {name: ctx.body[name] for name in unknown(ctx.body)}
-    return {**one, "metadata": {"ignored": strange}} if strange else one
+    undocumented = {name: ctx.body[name] for name in unknown(ctx.body)}
+    return {**one, "metadata": {"ignored": undocumented}} if undocumented else one
 
 
 def tool_type(body: Dict) -> bool:

@@ -132,9 +132,9 @@ def shows_end(ctx: Context, reply: Reply) -> Reply:
     key = (ctx.sent("api-key") or "")[-4:]
     if reply.status != 401 or not key:
         return reply
-    whole = json.loads(reply.body.removeprefix(b"data:"))
-    whole["error"]["message"] = f"Incorrect API key provided: ****{key}"
-    return reply.saying(("data:" if ctx.stream else "") + to_json(whole))
+    document = json.loads(reply.body.removeprefix(b"data:"))
+    document["error"]["message"] = f"Incorrect API key provided: ****{key}"
+    return reply.saying(("data:" if ctx.stream else "") + to_json(document))
 
 
 def retext(how: Callable[[str], str]) -> Hook[Dict]:

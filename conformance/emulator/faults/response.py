@@ -70,7 +70,7 @@ def no_parts(_: Context, items: list[Item]) -> list[Item]:
     return [replace(one, texts=()) if one.kind == "message" else one for one in items]
 
 
-def thoughts_only(_: Context, items: list[Item]) -> list[Item]:
+def reasoning_only(_: Context, items: list[Item]) -> list[Item]:
     return [one for one in items if one.kind == "reasoning"]
 
 
@@ -82,10 +82,10 @@ def other_model(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
     return replace(parsed, model="mimo-v2-flash")
 
 
-def sent_calls(ctx: Context, whole: Dict) -> Dict:
+def sent_calls(ctx: Context, document: Dict) -> Dict:
     """Puts the calls of the input, as the client sent them, before the output of a plain response."""
     calls = [dict(one) for one in input_items(ctx.body) if one.get("type") == "function_call"]
-    return {**whole, "output": [*calls, *whole["output"]]} if ctx.stage == "plain" else whole
+    return {**document, "output": [*calls, *document["output"]]} if ctx.stage == "plain" else document
 
 
 FAULTS = [
@@ -171,7 +171,7 @@ FAULTS = [
             how=parts_in(put(annotations={}))),
     fault("response.no-output", "Sends a completed response without output items.", EMPTY, draft=lambda _, items: []),
     fault("response.thoughts-only",
-          "Sends a completed response with only a reasoning item.", EMPTY, draft=thoughts_only),
+          "Sends a completed response with only a reasoning item.", EMPTY, draft=reasoning_only),
     fault("response.message-without-text",
           "Sends a completed response with an empty text.", EMPTY, draft=text_item("")),
     fault("response.message-without-parts",

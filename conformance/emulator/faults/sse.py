@@ -22,7 +22,7 @@ BURST_MS = 1500.0
 DONE = b"data: [DONE]\n\n"
 
 
-def whole(how: Callable[[bytes], bytes]) -> Hook[Reply]:
+def complete(how: Callable[[bytes], bytes]) -> Hook[Reply]:
     """Changes the bytes of a stream, chunk by chunk."""
     return served(bytes_of(how), stream=True)
 
@@ -104,15 +104,15 @@ def faulty(name: str, says: str, how: Callable[[str], str], *names: str) -> Beha
 
 FAULTS = [
     fault("sse.stray-byte", "Sends bytes in the stream that are not UTF-8.", UTF8,
-          reply=whole(lambda data: data.replace(b'"delta":"', b'"delta":"\xff', 1))),
+          reply=complete(lambda data: data.replace(b'"delta":"', b'"delta":"\xff', 1))),
     fault("sse.in-windows-1252", "Streams in a legacy charset.", UTF8,
-          reply=whole(lambda data: data.decode("utf-8", "replace").encode("cp1252", "replace"))),
+          reply=complete(lambda data: data.decode("utf-8", "replace").encode("cp1252", "replace"))),
     fault("sse.no-blank-lines", "Omits the blank lines between events.", PARSE,
-          reply=whole(lambda data: data.replace(b"\n\n", b"\n"))),
+          reply=complete(lambda data: data.replace(b"\n\n", b"\n"))),
     fault("sse.json-lines", "Streams JSON lines instead of frames.", PARSE,
           frame=lambda _, frame: replace(frame, lines=(to_json(frame.event),))),
     fault("sse.data-field-in-capitals", "Writes the field name as Data.", PARSE,
-          reply=whole(lambda data: data.replace(b"data: {", b"Data: {"))),
+          reply=complete(lambda data: data.replace(b"data: {", b"Data: {"))),
     fault("sse.indented-fields", "Indents the lines of the stream.", PARSE, frame=lambda _, frame: replace(
         frame, lines=tuple(f"  {line}" for line in frame.lines))),
     fault("sse.chat-prefix-missing", "Omits the field name data in deltas.", PARSE, frame=lambda _, frame: (

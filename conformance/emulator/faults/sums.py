@@ -25,9 +25,9 @@ from ..event_edits import (
 from ..hooks import Behaviour, Context, Hook, fault
 from ..shapes import Dict, Plan
 
-TEXT, THOUGHT, CALL = "output_text.delta", "reasoning_text.delta", "function_call_arguments.delta"
-RULES = {TEXT: "sum.text-deltas", THOUGHT: "sum.reasoning-deltas", CALL: "sum.arguments-deltas"}
-WORDS = {TEXT: "text", THOUGHT: "reasoning", CALL: "arguments"}
+TEXT, REASONING, CALL = "output_text.delta", "reasoning_text.delta", "function_call_arguments.delta"
+RULES = {TEXT: "sum.text-deltas", REASONING: "sum.reasoning-deltas", CALL: "sum.arguments-deltas"}
+WORDS = {TEXT: "text", REASONING: "reasoning", CALL: "arguments"}
 PART, ITEM, FINAL, EMPTY = "sum.part", "sum.item", "sum.final-output", "sum.starts-empty"
 
 
@@ -95,14 +95,14 @@ def mangle_all(value: Any) -> Any:
     return value
 
 
-def thoughts_mangled(_: Context, stream: list[Dict]) -> list[Dict]:
+def reasoning_mangled(_: Context, stream: list[Dict]) -> list[Dict]:
     return [mangle_all(event) for event in stream]
 
 
 def early_text(_: Context, stream: list[Dict]) -> list[Dict]:
     """Adds the first delta to the part in content_part.added."""
     for at in places(stream, "content_part.added"):
-        if is_a(stream[at + 1], TEXT, THOUGHT):
+        if is_a(stream[at + 1], TEXT, REASONING):
             stream[at]["part"]["text"] = stream[at + 1]["delta"]
     return stream
 
@@ -138,7 +138,7 @@ def early_content(_: Context, stream: list[Dict]) -> list[Dict]:
     return stream
 
 
-def whole_calls(ctx: Context, stream: list[Dict]) -> list[Dict]:
+def complete_calls(ctx: Context, stream: list[Dict]) -> list[Dict]:
     """Sends complete items in output_item.added of a stream with calls, and no deltas of the calls."""
     return drop(CALL)(ctx, early_content(ctx, stream)) if any(is_a(event, CALL) for event in stream) else stream
 
@@ -179,12 +179,12 @@ def shorter(text: str) -> str:
     return text[:-1]
 
 
-def empty_message(ctx: Context, whole: Dict) -> Dict:
+def empty_message(ctx: Context, document: Dict) -> Dict:
     """Puts a message without content before the calls of a plain response."""
-    if ctx.stage != "plain" or not any(item["type"] == "function_call" for item in whole["output"]):
-        return whole
+    if ctx.stage != "plain" or not any(item["type"] == "function_call" for item in document["output"]):
+        return document
     empty = {"id": ctx.new_id("msg_"), "type": "message", "role": "assistant", "status": "completed", "content": []}
-    return {**whole, "output": [empty, *whole["output"]]}
+    return {**document, "output": [empty, *document["output"]]}
 
 
 FAULTS = [
@@ -198,7 +198,7 @@ FAULTS = [
           events=events(change("text", shorter), "output_text.done")),
     fault("sum.text-done-empty", "Sends an empty text in output_text.done.", RULES[TEXT],
           events=events(put(text=""), "output_text.done")),
-    fault("sum.reasoning-done-empty", "Sends an empty text in reasoning_text.done.", RULES[THOUGHT],
+    fault("sum.reasoning-done-empty", "Sends an empty text in reasoning_text.done.", RULES[REASONING],
           events=events(put(text=""), "reasoning_text.done")),
     fault("sum.arguments-done-empty", "Sends empty arguments in function_call_arguments.done.", RULES[CALL],
           events=events(put(arguments=""), "function_call_arguments.done")),
@@ -241,7 +241,7 @@ FAULTS = [
     fault("sum.content-empty-at-end", "Sends empty messages in the final output.", FINAL,
           response=at_end(items_in(put(content=[]), "message"))),
     fault("sum.split-characters-mangled", "Decodes the bytes of a split character separately.",
-          "sum.no-replacement-characters", events=thoughts_mangled),
+          "sum.no-replacement-characters", events=reasoning_mangled),
     fault("sum.split-characters-mangled-in-deltas", "Sends U+FFFD for split characters in deltas only.",
           "sum.no-replacement-characters", RULES[TEXT], events=deltas(mangled)),
     fault("sum.part-added-with-text", "Sends text in content_part.added.", EMPTY, events=early_text),
@@ -249,7 +249,7 @@ FAULTS = [
           events=early_arguments),
     fault("sum.item-added-whole", "Sends complete items in output_item.added.", EMPTY, events=early_content),
     fault("sum.calls-added-whole", "Sends complete calls in output_item.added, and no deltas of them.", RULES[CALL],
-          events=whole_calls),
+          events=complete_calls),
     fault("sum.plain-without-thoughts", "Sends reasoning items only in streams.", "sum.plain-same-shape",
           plan=unthinking_plain),
     fault("sum.plain-in-two-messages", "Sends two messages instead of one in plain responses.", "sum.plain-same-shape",

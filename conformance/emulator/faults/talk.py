@@ -88,8 +88,8 @@ def foreign_text(ctx: Context, items: list[Item]) -> list[Item]:
 def foreign_delta(ctx: Context, stream: list[Dict]) -> list[Dict]:
     """Adds a delta of a concurrent stream."""
     own = [copy.deepcopy(event) for event in stream if is_a(event, "output_text.delta")][:1]
-    strays = neighbour(ctx, "delta", own)
-    return stream if strays is own else [*stream[:-1], *copy.deepcopy(strays), stream[-1]]
+    foreign = neighbour(ctx, "delta", own)
+    return stream if foreign is own else [*stream[:-1], *copy.deepcopy(foreign), stream[-1]]
 
 
 def foreign_terminal(ctx: Context, stream: list[Dict]) -> list[Dict]:

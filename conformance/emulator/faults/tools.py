@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..event_edits import change, cut, everywhere, put, said
+from ..event_edits import change, cut, everywhere, put, texts_changed
 from ..hooks import Behaviour, Context, fault
 from ..request import declared_tools
 from ..request_hooks import crash, input_items, refuse
@@ -24,7 +24,7 @@ def call(name: str, says: str, how: Callable[[Dict], object], *rules: str) -> Be
 
 def arguments(name: str, says: str, rule: str, how: Callable[[str], str]) -> Behaviour:
     """Changes the arguments before rendering, so that deltas and done events still agree."""
-    return fault(f"tools.{name}", says, rule, draft=said(how, "function_call"))
+    return fault(f"tools.{name}", says, rule, draft=texts_changed(how, "function_call"))
 
 
 def object_of(how: Callable[[Dict], Any]) -> Callable[[str], str]:

@@ -33,7 +33,7 @@ def uncapped(_: Context, parsed: ParsedRequest) -> ParsedRequest:
     return replace(parsed, cap=None)
 
 
-def whole(_: Context, plan: Plan) -> Plan:
+def complete(_: Context, plan: Plan) -> Plan:
     """Truncates the response, but reports it as completed."""
     items = tuple(replace(one, status="completed") for one in plan.items)
     return replace(plan, cut=False, items=items)
@@ -44,10 +44,10 @@ def only_visible(ctx: Context, plan: Plan) -> Plan:
     cap = ctx.body.get("max_output_tokens")
     if not isinstance(cap, int) or not plan.cut:
         return plan
-    thought = Item("reasoning", ctx.new_id("rs_"), ("Let me think about what was asked. " * (1 + cap // 8),))
+    reasoning = Item("reasoning", ctx.new_id("rs_"), ("Let me think about what was asked. " * (1 + cap // 8),))
     shown = [one for one in plan.items if one.kind != "reasoning"]
     items, _ = truncate(shown, cap)
-    return replace(plan, items=(thought, *items), usage=usage([thought, *items], plan.usage.input))
+    return replace(plan, items=(reasoning, *items), usage=usage([reasoning, *items], plan.usage.input))
 
 
 def overshot(tokens: int) -> Hook[Plan]:
@@ -80,7 +80,7 @@ def roomy(ctx: Context) -> bool:
 
 FAULTS = [
     fault("truncation.reported-completed",
-          "Sends status completed and no reason for a truncated response.", RULE, plan=whole),
+          "Sends status completed and no reason for a truncated response.", RULE, plan=complete),
     when_cut("status-completed", "Sends status completed with the reason for a truncated response.", RULE,
              "response.completed-is-clean", "lifecycle.terminal-agrees-with-status", status="completed"),
     when_cut("status-failed",

@@ -11,7 +11,7 @@ from ..request_hooks import input_items
 from ..shapes import Dict, ParsedRequest
 from ..tokens import count
 
-PRESENT, WHOLE, SUM = "usage.present", "usage.integers", "usage.total-is-sum"
+PRESENT, COMPLETE, SUM = "usage.present", "usage.integers", "usage.total-is-sum"
 WITHIN, NONZERO, DETAILS = "usage.reasoning-within-output", "usage.nonzero", "usage.details-hold-integers"
 
 
@@ -28,10 +28,10 @@ def chat_names(usage: Dict) -> None:
     usage["prompt_tokens"], usage["completion_tokens"] = usage.pop("input_tokens"), usage.pop("output_tokens")
 
 
-def chat_usage(whole: Dict) -> None:
+def chat_usage(document: Dict) -> None:
     """Sends the usage object of chat completions, without details."""
-    chat_names(whole["usage"])
-    cut("input_tokens_details", "output_tokens_details")(whole["usage"])
+    chat_names(document["usage"])
+    cut("input_tokens_details", "output_tokens_details")(document["usage"])
 
 
 def zero(*names: str) -> Callable[[Dict], object]:
@@ -44,13 +44,13 @@ def zero(*names: str) -> Callable[[Dict], object]:
     return how
 
 
-def without_thoughts(usage: Dict) -> None:
+def no_reasoning_tokens(usage: Dict) -> None:
     """Counts the output text only, but reports reasoning_tokens."""
     usage["output_tokens"] -= usage["output_tokens_details"]["reasoning_tokens"]
     usage["total_tokens"] = usage["input_tokens"] + usage["output_tokens"]
 
 
-def thoughts_off_total(usage: Dict) -> None:
+def reasoning_off_total(usage: Dict) -> None:
     usage["total_tokens"] -= usage["output_tokens_details"]["reasoning_tokens"]
 
 
@@ -60,9 +60,9 @@ def in_all(how: Callable[[object], object]) -> Callable[[Dict], object]:
     return lambda usage: usage.update({name: how(usage[name]) for name in names})
 
 
-def one_for_a_text(whole: Dict) -> None:
-    if any(item["type"] == "message" for item in whole["output"]):
-        usage = whole["usage"]
+def one_for_a_text(document: Dict) -> None:
+    if any(item["type"] == "message" for item in document["output"]):
+        usage = document["usage"]
         usage.update(
             output_tokens=1,
             total_tokens=usage["input_tokens"] + 1,
@@ -70,12 +70,12 @@ def one_for_a_text(whole: Dict) -> None:
         )
 
 
-def as_capped(ctx: Context, whole: Dict) -> Dict:
+def as_capped(ctx: Context, document: Dict) -> Dict:
     cap = ctx.body.get("max_output_tokens")
-    if ctx.stage in ("plain", "terminal") and whole["status"] == "completed" and cap:
-        usage = whole["usage"]
+    if ctx.stage in ("plain", "terminal") and document["status"] == "completed" and cap:
+        usage = document["usage"]
         usage.update(output_tokens=cap, total_tokens=usage["input_tokens"] + cap)
-    return whole
+    return document
 
 
 def with_summaries(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
@@ -89,45 +89,45 @@ def cached_too_many(usage: Dict) -> None:
     usage["input_tokens_details"]["cached_tokens"] = usage["input_tokens"] + 64
 
 
-def thought_too_many(usage: Dict) -> None:
+def more_reasoning(usage: Dict) -> None:
     usage["output_tokens_details"]["reasoning_tokens"] = usage["output_tokens"] + 1
 
 
 def outside_ascii(name: str, text: Callable[[Context, Dict], object]) -> Hook[Dict]:
     """Sends 0 as a counter of a text without ASCII characters."""
 
-    def hook(ctx: Context, whole: Dict) -> Dict:
-        read = text(ctx, whole) if ctx.stage in ("plain", "terminal") else None
+    def hook(ctx: Context, document: Dict) -> Dict:
+        read = text(ctx, document) if ctx.stage in ("plain", "terminal") else None
         if isinstance(read, str) and read and not any(map(str.isascii, read)):
-            zero(name)(whole["usage"])
-        return whole
+            zero(name)(document["usage"])
+        return document
 
     return hook
 
 
-def added(whole: Dict, name: str, more: int) -> Dict:
+def added(document: Dict, name: str, more: int) -> Dict:
     """Raises a counter of a final response, and the total."""
-    usage = whole["usage"]
+    usage = document["usage"]
     usage[name] += more
     usage["total_tokens"] += more
-    return whole
+    return document
 
 
-def instructions_stay(ctx: Context, whole: Dict) -> Dict:
+def instructions_stay(ctx: Context, document: Dict) -> Dict:
     if ctx.stage not in ("plain", "terminal"):
-        return whole
+        return document
     with ctx.lock:
         kept = ctx.memory["instructions"] = ctx.body.get("instructions") or ctx.memory.get("instructions", "")
-    return whole if ctx.body.get("instructions") else added(whole, "input_tokens", count(kept))
+    return document if ctx.body.get("instructions") else added(document, "input_tokens", count(kept))
 
 
-def accumulated(ctx: Context, whole: Dict) -> Dict:
+def accumulated(ctx: Context, document: Dict) -> Dict:
     if ctx.stage != "terminal":
-        return whole
+        return document
     with ctx.lock:
         before = ctx.memory.get("output", 0)
-        ctx.memory["output"] = before + whole["usage"]["output_tokens"]
-    return added(whole, "output_tokens", before)
+        ctx.memory["output"] = before + document["usage"]["output_tokens"]
+    return added(document, "output_tokens", before)
 
 
 FAULTS = [
@@ -145,23 +145,23 @@ FAULTS = [
           response=response(chat_usage, "terminal")),
     counted("total-missing", "Omits total_tokens.", PRESENT, how=cut("total_tokens")),
     counted("output-missing", "Omits output_tokens.", PRESENT, how=cut("output_tokens")),
-    counted("strings", "Sends the counters as strings.", WHOLE, how=in_all(str)),
-    counted("fractions", "Sends counters with a fraction of 0.5.", WHOLE,
+    counted("strings", "Sends the counters as strings.", COMPLETE, how=in_all(str)),
+    counted("fractions", "Sends counters with a fraction of 0.5.", COMPLETE,
             how=in_all(lambda count: count + 0.5 if isinstance(count, int) else count)),
-    counted("nulls", "Sends null for each counter.", WHOLE, how=in_all(lambda _: None)),
-    counted("negative", "Sends negative input_tokens.", WHOLE, how=lambda usage: usage.update(
+    counted("nulls", "Sends null for each counter.", COMPLETE, how=in_all(lambda _: None)),
+    counted("negative", "Sends negative input_tokens.", COMPLETE, how=lambda usage: usage.update(
         input_tokens=-usage["input_tokens"], total_tokens=usage["output_tokens"] - usage["input_tokens"])),
-    counted("reasoning-is-a-string", "Sends reasoning_tokens as a string.", WHOLE, how=lambda usage: usage[
+    counted("reasoning-is-a-string", "Sends reasoning_tokens as a string.", COMPLETE, how=lambda usage: usage[
         "output_tokens_details"].update(reasoning_tokens="0")),
     counted("total-off-by-one", "Sends total_tokens one too high.", SUM, how=change("total_tokens", lambda n: n + 1)),
     counted("total-without-input", "Sends output_tokens as total_tokens.", SUM, how=lambda usage: usage.update(
         total_tokens=usage["output_tokens"])),
-    counted("total-without-reasoning", "Omits reasoning tokens in total_tokens.", SUM, how=thoughts_off_total),
+    counted("total-without-reasoning", "Omits reasoning tokens in total_tokens.", SUM, how=reasoning_off_total),
     counted("reasoning-counted-twice", "Adds reasoning tokens to total_tokens twice.", SUM,
             how=lambda usage: usage.update(total_tokens=usage["total_tokens"] + usage[
                 "output_tokens_details"]["reasoning_tokens"])),
-    counted("reasoning-beyond-output", "Sends more reasoning_tokens than output_tokens.", WITHIN, how=thought_too_many),
-    counted("reasoning-outside-output", "Omits reasoning tokens in output_tokens.", WITHIN, how=without_thoughts),
+    counted("reasoning-beyond-output", "Sends more reasoning_tokens than output_tokens.", WITHIN, how=more_reasoning),
+    counted("reasoning-outside-output", "Omits reasoning tokens in output_tokens.", WITHIN, how=no_reasoning_tokens),
     counted("cached-beyond-input", "Sends more cached_tokens than input_tokens.", "usage.cached-within-input",
             how=cached_too_many),
     counted("all-zero", "Sends 0 as input_tokens and output_tokens.", NONZERO, how=zero("input_tokens",
@@ -177,7 +177,7 @@ FAULTS = [
           response=final(lambda one: zero("output_tokens")(one["usage"]) if one["status"] == "incomplete" else None)),
     counted("input-details-empty", "Sends empty input_tokens_details.", DETAILS,
             how=put(input_tokens_details={})),
-    counted("input-details-null-count", "Sends null as cached_tokens.", WHOLE,
+    counted("input-details-null-count", "Sends null as cached_tokens.", COMPLETE,
             how=put(input_tokens_details={"cached_tokens": None})),
     counted("output-details-empty", "Sends empty output_tokens_details.", "usage.reasoning-tokens-present",
             how=put(output_tokens_details={})),
@@ -185,12 +185,12 @@ FAULTS = [
           evidence="ggml-org/llama.cpp#22659",
           response=final(lambda one: one["usage"].pop("output_tokens_details"))),
     fault("usage.output-outside-ascii-zero", "Counts no output without ASCII characters.", NONZERO,
-          response=outside_ascii("output_tokens", lambda ctx, whole: whole["output_text"])),
+          response=outside_ascii("output_tokens", lambda ctx, document: document["output_text"])),
     fault("usage.input-outside-ascii-zero", "Counts no input without ASCII characters.", NONZERO,
-          response=outside_ascii("input_tokens", lambda ctx, whole: ctx.body["input"])),
+          response=outside_ascii("input_tokens", lambda ctx, document: ctx.body["input"])),
     fault("usage.instructions-stay", "Counts the instructions of an earlier request where there are none.",
           "usage.same-input-same-tokens", response=instructions_stay),
     fault("usage.output-accumulates", "Adds up the output_tokens of all streams.", "truncation.usage-within-cap",
           response=accumulated),
-    counted("lists", "Wraps each counter in an array.", WHOLE, how=in_all(lambda count: [count])),
+    counted("lists", "Wraps each counter in an array.", COMPLETE, how=in_all(lambda count: [count])),
 ]  # fmt: skip

@@ -144,9 +144,9 @@ class Builder:
 
     def _bill(self) -> Usage:
         usage = self._usage or {}
-        thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+        reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-        return Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0, thought, cached)
+        return Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0, reasoning, cached)
 
 
 class Frames:

@@ -110,11 +110,11 @@ def _failed_response(one: Failure) -> Failure:
 
 def _reasoning_in_text(body: Dict) -> Dict:
     """The reasoning at the beginning of the text."""
-    thought = "".join(part["text"] for one in body["output"] if one["type"] == "reasoning" for part in one["content"])
+    reasoning = "".join(part["text"] for one in body["output"] if one["type"] == "reasoning" for part in one["content"])
     kept = [one for one in body["output"] if one["type"] != "reasoning"]
-    if not thought or kept[:1] == [] or kept[0]["type"] != "message":
+    if not reasoning or kept[:1] == [] or kept[0]["type"] != "message":
         return body
-    text = f"<think>{thought}</think>{kept[0]['content'][0]['text']}"
+    text = f"<think>{reasoning}</think>{kept[0]['content'][0]['text']}"
     first = {**kept[0], "content": [{**kept[0]["content"][0], "text": text}]}
     return {**body, "output": [first, *kept[1:]], "output_text": text}
 

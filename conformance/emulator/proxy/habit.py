@@ -106,7 +106,7 @@ class Settings:
     retries_begun: bool = False
     completes: bool = False
     ends: bool = False
-    ends_alike: bool = False
+    ends_equally: bool = False
     aborts: bool = False
     hangs: bool = False
     caches: bool = False

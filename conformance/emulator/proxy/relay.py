@@ -88,7 +88,7 @@ def _responses(handler: Any, settings: Settings, response: http.client.HTTPRespo
             yield one
         if settings.completes_empty and not last:
             yield from events_of(Builder(str(handler.ctx.body.get("model"))).response())
-        elif not ended and not (settings.ends_alike and last):
+        elif not ended and not (settings.ends_equally and last):
             raise Failure(502, "the upstream interrupted its response", (("broken", "1"),))
     except Failure:
         if not (settings.completes or settings.limits) or not last:

@@ -62,17 +62,17 @@ def numbered(_: Context, frame: Frame) -> Frame:
 
 def in_bites(size: int) -> Callable[[list[bytes]], list[bytes]]:
     def how(chunks: list[bytes]) -> list[bytes]:
-        whole = b"".join(chunks)
-        return [whole[at : at + size] for at in range(0, len(whole), size)]
+        complete = b"".join(chunks)
+        return [complete[at : at + size] for at in range(0, len(complete), size)]
 
     return how
 
 
 def inside_characters(chunks: list[bytes]) -> list[bytes]:
     """Splits chunks inside every character of more than one byte."""
-    whole = b"".join(chunks)
-    cuts = [at for at in range(1, len(whole)) if whole[at] & 0xC0 == 0x80]
-    return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    complete = b"".join(chunks)
+    cuts = [at for at in range(1, len(complete)) if complete[at] & 0xC0 == 0x80]
+    return [complete[a:b] for a, b in zip([0, *cuts], [*cuts, len(complete)], strict=True)]
 
 
 def joined(count: int) -> Callable[[list[bytes]], list[bytes]]:

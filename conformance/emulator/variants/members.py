@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..event_edits import DELTAS, change, cut, drop, everywhere, final, is_a, parts_in, put, response, said
+from ..event_edits import DELTAS, change, cut, drop, everywhere, final, is_a, parts_in, put, response, texts_changed
 from ..hooks import Context, Hook, variant
 from ..shapes import Dict, Item, Plan
 from ..tokens import usage
@@ -51,8 +51,8 @@ def grown_events(_: Context, stream: list[Dict]) -> list[Dict]:
 def echo(ctx: Context, one: Dict) -> Dict:
     """The parameters that OpenAI echoes; with reasoning, temperature and top_p have their fixed values."""
     body = ctx.body
-    asked = body.get("reasoning") or {}
-    thinking = asked.get("effort") != "none"
+    requested = body.get("reasoning") or {}
+    thinking = requested.get("effort") != "none"
     return {
         **one,
         "background": False,
@@ -62,7 +62,7 @@ def echo(ctx: Context, one: Dict) -> Dict:
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "prompt_cache_key": None,
-        "reasoning": {"effort": asked.get("effort"), "summary": None},
+        "reasoning": {"effort": requested.get("effort"), "summary": None},
         "safety_identifier": None,
         "service_tier": "default",
         "store": False,
@@ -82,7 +82,7 @@ def completed_at(ctx: Context, one: Dict) -> Dict:
     return {**one, "completed_at": int(ctx.now) if done else None}
 
 
-def secret_thoughts(item: Dict) -> None:
+def secret_reasoning(item: Dict) -> None:
     item.update(summary=[], encrypted_content="gAAAAB" + hashlib.sha256(item["id"].encode()).hexdigest())
 
 
@@ -183,7 +183,7 @@ def when_cut(how: Callable[[Plan], Plan]) -> Hook[Plan]:
     return lambda _, plan: how(plan) if plan.cut else plan
 
 
-def said_complete(test: Callable[[Item], bool]) -> Hook[Plan]:
+def declared_complete(test: Callable[[Item], bool]) -> Hook[Plan]:
     return when_cut(lambda plan: replace(plan, items=tuple(
         replace(one, status="completed") if test(one) else one for one in plan.items)))  # fmt: skip
 
@@ -193,18 +193,18 @@ def rebilled(plan: Plan, items: tuple[Item, ...]) -> Plan:
 
 
 def without_cut_call(plan: Plan) -> Plan:
-    whole = tuple(one for one in plan.items if not (one.is_call and one.status == "incomplete"))
-    return rebilled(plan, whole) if whole else plan
+    complete = tuple(one for one in plan.items if not (one.is_call and one.status == "incomplete"))
+    return rebilled(plan, complete) if complete else plan
 
 
-def only_thoughts(plan: Plan) -> Plan:
+def only_reasoning(plan: Plan) -> Plan:
     """Uses all of max_output_tokens for reasoning."""
-    thoughts = tuple(one for one in plan.items if one.kind == "reasoning")
-    if not thoughts:
+    reasoning_items = tuple(one for one in plan.items if one.kind == "reasoning")
+    if not reasoning_items:
         return plan
     more = "I am still weighing how to put it. " * (1 + plan.usage.output // 8)
-    text = (thoughts[0].texts[0] + " " + more)[: plan.usage.output * 4]
-    return rebilled(plan, (replace(thoughts[0], texts=(text,), status="incomplete"),))
+    text = (reasoning_items[0].texts[0] + " " + more)[: plan.usage.output * 4]
+    return rebilled(plan, (replace(reasoning_items[0], texts=(text,), status="incomplete"),))
 
 
 def cached(_: Context, plan: Plan) -> Plan:
@@ -229,21 +229,21 @@ def summarised(_: Context, stream: list[Dict]) -> list[Dict]:
         if is_a(event, "reasoning_text.done"):
             place = {"item_id": event["item_id"], "output_index": event["output_index"], "summary_index": 0}
             part = {"type": "summary_text", "text": "In short."}
-            begun, delta, said, done = ({"type": f"response.reasoning_summary_{name}", **place} for name in SUMMARY)
+            begun, delta, ended, done = ({"type": f"response.reasoning_summary_{name}", **place} for name in SUMMARY)
             kept += [begun | {"part": {**part, "text": ""}}, delta | {"delta": "In short."}]
-            kept += [said | {"text": "In short."}, done | {"part": part}]
+            kept += [ended | {"text": "In short."}, done | {"part": part}]
     return kept
 
 
-THOUGHT_PARTS = drop(
+REASONING_PARTS = drop(
     "content_part.added", "content_part.done", test=lambda event: event["part"]["type"] == "reasoning_text"
 )
 
 
 def large(ctx: Context, response: Dict) -> Dict:
     """The response to the base request, with a member of 100 kB that is not ASCII: reads split its characters."""
-    whole = ctx.stage in ("plain", "terminal") and "sea" in str(ctx.body.get("input"))
-    return {**response, "x_trace": "é…😀 " * 10_000} if whole else response
+    complete = ctx.stage in ("plain", "terminal") and "sea" in str(ctx.body.get("input"))
+    return {**response, "x_trace": "é…😀 " * 10_000} if complete else response
 
 
 VARIANTS = [
@@ -254,7 +254,7 @@ VARIANTS = [
     variant("members.metadata-absent", "metadata is in the documentation's example but in none of its tables.",
           response=response(cut("metadata"))),
     variant("members.summary-and-encrypted-content", "OpenAI's items have both (openai, ReasoningItem).",
-          **everywhere(secret_thoughts, "reasoning")),
+          **everywhere(secret_reasoning, "reasoning")),
     variant("members.summary-events", "OpenAI's streams have them (openai, ResponseReasoningSummaryPartAddedEvent).",
           events=summarised),
     variant("members.completed-at", ECHO, response=completed_at),
@@ -283,10 +283,10 @@ VARIANTS = [
           events=interleaved),
     variant("shapes.one-big-delta", DELTA, events=one_delta),
     variant("shapes.delta-for-each-character", DELTA, events=delta_each),
-    variant("shapes.thousands-of-deltas", DELTA, draft=said(
+    variant("shapes.thousands-of-deltas", DELTA, draft=texts_changed(
         lambda text: " ".join([text, *("and so on" for _ in range(400))]), "reasoning"), events=delta_each),
     variant("shapes.no-parts-around-thoughts", "OpenAI sends reasoning text without part events in places.",
-          events=THOUGHT_PARTS),
+          events=REASONING_PARTS),
     variant("shapes.numbers-from-one", "The documentation does not define the first sequence_number.",
           numbered=lambda _, stream: [
               {**event, "sequence_number": event["sequence_number"] + 1} for event in stream]),
@@ -294,13 +294,13 @@ VARIANTS = [
           numbered=lambda _, stream: [
               {**event, "sequence_number": float(event["sequence_number"])} for event in stream]),
     variant("shapes.line-separators-in-text", f"{TEXTS} Only CR and LF end a line of an event stream.",
-          draft=said(lambda text: f"{text}\u2028\u2029\u0085\x0b\x0c", "message", "reasoning")),
-    variant("shapes.line-ends-in-text", TEXTS, draft=said(lambda text: f"{text}\r\n\n\rend\t", "message")),
+          draft=texts_changed(lambda text: f"{text}\u2028\u2029\u0085\x0b\x0c", "message", "reasoning")),
+    variant("shapes.line-ends-in-text", TEXTS, draft=texts_changed(lambda text: f"{text}\r\n\n\rend\t", "message")),
     variant("shapes.astral-characters-in-text", TEXTS,
-          draft=said(lambda text: f"{text} 🦉🏽 𐍈 e\u0301 小米 \u200d", "message", "reasoning")),
+          draft=texts_changed(lambda text: f"{text} 🦉🏽 𐍈 e\u0301 小米 \u200d", "message", "reasoning")),
     variant("shapes.marks-in-text", f"{TEXTS} It may look like an event of the stream.",
-          draft=said(lambda text: f"{text}\n\ndata: [DONE]\n\nevent: x", "message")),
-    variant("shapes.nul-in-text", TEXTS, draft=said(lambda text: f"{text}\x00\x7f", "message")),
+          draft=texts_changed(lambda text: f"{text}\n\ndata: [DONE]\n\nevent: x", "message")),
+    variant("shapes.nul-in-text", TEXTS, draft=texts_changed(lambda text: f"{text}\x00\x7f", "message")),
     variant("shapes.thoughts-in-parts", "content of a reasoning item is a list (doc 2026-10).",
           draft=lambda _, items: [in_parts(one) if one.kind == "reasoning" else one for one in items]),
     variant("shapes.annotations-given", "annotations is an array of objects (openai, OutputTextContent).",
@@ -309,11 +309,11 @@ VARIANTS = [
               "start_index": 0, "end_index": 1}])), "message")),
     variant("members.model-snapshot", "A model may be named as its dated snapshot (openai, Response: model).",
             response=response(change("model", lambda name: f"{name}-2026-06-24"))),
-    variant("truncation.cut-items-say-completed", CUT, plan=said_complete(lambda _: True)),
-    variant("truncation.cut-call-says-completed", CUT, plan=said_complete(lambda one: one.is_call)),
+    variant("truncation.cut-items-say-completed", CUT, plan=declared_complete(lambda _: True)),
+    variant("truncation.cut-call-says-completed", CUT, plan=declared_complete(lambda one: one.is_call)),
     variant("truncation.cut-call-left-out", CUT, plan=when_cut(without_cut_call)),
     variant("truncation.thoughts-use-up-the-cap", "The cap includes reasoning (doc 2026-10).",
-          plan=when_cut(only_thoughts)),
+          plan=when_cut(only_reasoning)),
     variant("truncation.stops-before-the-cap", CUT, plan=when_cut(
         lambda plan: replace(plan, usage=replace(plan.usage, output=max(
             plan.usage.reasoning, plan.usage.output - 1))))),

@@ -33,7 +33,7 @@ def longer(text: str) -> str:
     return text if text.startswith("{") else text + " and so on" * 68
 
 
-def whole_call(ctx: Context, plan: Plan) -> Plan:
+def complete_call(ctx: Context, plan: Plan) -> Plan:
     """Completes a call that max_output_tokens truncates, with as many tokens: a model may need fewer for it."""
     last = plan.items[-1] if plan.items else None
     if not plan.cut or last is None or last.kind != "function_call" or last.namespace:
@@ -52,6 +52,6 @@ VARIANTS = [
     variant(
         "behaviour.call-fills-the-cap",
         "A call may end at its last permitted token (doc 2026-10, max_output_tokens).",
-        plan=whole_call,
+        plan=complete_call,
     ),
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..arguments import fit
 from ..auth import REFUSED, authenticate
-from ..event_edits import said
+from ..event_edits import texts_changed
 from ..hooks import Behaviour, Context, Hook, variant
 from ..refusals import LIMITED, bad_parameter, of, unsupported
 from ..request_hooks import envelope, error, input_items, inside, lacks_strict, names_twice, refuse, refused
@@ -104,16 +104,16 @@ def as_event(prefix: str, suffix: str, kind: str = "application/json") -> Hook[R
     return hook
 
 
-def openai_form(whole: Dict) -> Any:
-    inner = whole["error"]
+def openai_form(document: Dict) -> Any:
+    inner = document["error"]
     where = str(inner.get("param") or "").partition(" ")[0] or None
     message = f"Invalid request: {inner.get('param') or inner['message']}."
     return {"error": {"message": message, "type": "invalid_request_error", "param": where,
                       "code": "invalid_value"}}  # fmt: skip
 
 
-def bare(whole: Dict) -> Any:
-    inner = whole["error"]
+def bare(document: Dict) -> Any:
+    inner = document["error"]
     message = f"{inner['message']} {inner.get('param', '')}".strip()
     return {"error": {"code": inner["code"], "message": message}}
 
@@ -159,8 +159,8 @@ def detailed(one: Dict) -> None:
     one.update(message="The request is invalid", param=None, details=[reason])
 
 
-def longer_refusal(whole: Dict) -> Any:
-    return {**whole, "request_id": "req_1", "error": {**whole["error"], "details": [{"reason": "x"}]}}
+def longer_refusal(document: Dict) -> Any:
+    return {**document, "request_id": "req_1", "error": {**document["error"], "details": [{"reason": "x"}]}}
 
 
 def default_off(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
@@ -181,14 +181,14 @@ def demanded_call(ctx: Context, items: list[Item]) -> list[Item]:
 def unusual_history(body: Dict) -> bool:
     """Whether an item has an undocumented form: incomplete, empty, without an id, or without an item after it."""
     items = input_items(body)
-    thoughts = [one for one in items if one.get("type") == "reasoning"]
+    reasoning = [one for one in items if one.get("type") == "reasoning"]
     lonely = any(
         one.get("type") == "reasoning" and following.get("role") == "user"
         for one, following in itertools.pairwise(items)
     )
     empty = any(one.get("content") in ("", []) for one in items)
     cut = any(one.get("type") == "function_call" and one.get("status") == "incomplete" for one in items)
-    return lonely or empty or cut or any("id" not in one for one in thoughts)
+    return lonely or empty or cut or any("id" not in one for one in reasoning)
 
 
 def small_context(ctx: Context, refusal: Refusal | None) -> Refusal | None:
@@ -279,9 +279,9 @@ VARIANTS = [
             "The documentation does not require that reasoning is in the output.",
           plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
     variant("behaviour.writes-characters-for-entities", "The model may write a character in place of its HTML entity.",
-          draft=said(html.unescape, "message")),
+          draft=texts_changed(html.unescape, "message")),
     variant("behaviour.writes-replacement-characters", "The model may write any character, including U+FFFD.",
-          draft=said(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),
+          draft=texts_changed(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),
     forms("slash-redirected", "A path with a trailing slash is another one; frameworks redirect it (RFC 9110 15.4).",
           lambda ctx: ctx.path.endswith("/"), 308, ("Location", "/v1/responses")),
     forms("slash-is-a-page", "A path with a trailing slash is another resource (RFC 9110 4.2.3).",

@@ -43,10 +43,10 @@ def indexes_with_gap(objects: Objects, dialect: str) -> Objects:
 
 def reasoning_after_text(objects: Objects, dialect: str) -> Objects:
     """The reasoning behind the text, as models send it that think between text and calls."""
-    thought = [one for one in objects if one["choices"] and one["choices"][0]["delta"].get("reasoning_content")]
-    rest = [one for one in objects if one not in thought]
+    reasoning = [one for one in objects if one["choices"] and one["choices"][0]["delta"].get("reasoning_content")]
+    rest = [one for one in objects if one not in reasoning]
     last = max(at for at, one in enumerate(rest) if one["choices"] and one["choices"][0]["delta"].get("content"))
-    return [*rest[: last + 1], *thought, *rest[last + 1 :]]
+    return [*rest[: last + 1], *reasoning, *rest[last + 1 :]]
 
 
 def _calls(objects: Objects) -> Iterator[Dict]:

@@ -90,7 +90,7 @@ class _Interleaver:
             made,
             events=lambda objects, dialect: divide(objects, kind, dialect, deltas),
             steps=lambda frames: [step for frame in frames for step in self._steps(frame, parts, number)],
-            answer=meet,
+            response=meet,
         )
 
     def plain_script(self, made: Plan, delay: float) -> Script:
@@ -100,7 +100,7 @@ class _Interleaver:
             self._meet(self._start)
             return replace(one, delay=delay)
 
-        return Script(made, answer=meet)
+        return Script(made, response=meet)
 
     def _steps(self, frame: bytes, parts: Sequence[str], number: int) -> list[Step]:
         found = [at for at, part in enumerate(parts) if part.strip().encode() in frame]

@@ -35,8 +35,8 @@ def _ordinary(stream: bool = False, key: str | None = None, text: str = "") -> M
 def _refused(kit: Kit) -> ProbeRequest:
     """A request that the upstream refuses."""
     canary = kit.new_canary()
-    answer = failure(400, kit.dialect, "the upstream reports 400")
-    return ProbeRequest(canary, body_of(canary), Script(plan(canary), answer=lambda *_: answer))
+    response = failure(400, kit.dialect, "the upstream reports 400")
+    return ProbeRequest(canary, body_of(canary), Script(plan(canary), response=lambda *_: response))
 
 
 def _held(kit: Kit) -> ProbeRequest:

@@ -43,8 +43,8 @@ _HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body><h1>Bad Gate
 
 def _refusing(status: int, dialect: str, stream: bool) -> Probe:
     headers = (("Retry-After", RETRY_AFTER),) if status == 429 else ()
-    answer = failure(status, dialect, f"the upstream reports {status}", *headers)
-    return _probe(f"failure.{status}", stream, lambda one, streams: answer, {"status": status})
+    response = failure(status, dialect, f"the upstream reports {status}", *headers)
+    return _probe(f"failure.{status}", stream, lambda one, streams: response, {"status": status})
 
 
 def _quoting_key(stream: bool) -> Probe:
@@ -53,9 +53,11 @@ def _quoting_key(stream: bool) -> Probe:
     def run(kit: Kit) -> None:
         settings, canary = kit.settings, kit.new_canary()
         key = settings.client_key if settings.passes_key else settings.upstream_key
-        answer = failure(401, kit.dialect, f"the API key {key} has no access to this model")
+        response = failure(401, kit.dialect, f"the API key {key} has no access to this model")
         kit.send(
-            ProbeRequest(canary, {**body_of(canary), "stream": stream}, Script(plan(canary), answer=lambda *_: answer))
+            ProbeRequest(
+                canary, {**body_of(canary), "stream": stream}, Script(plan(canary), response=lambda *_: response)
+            )
         )
 
     return Probe(f"failure.quoted-key{'.stream' * stream}", run, FAILURE, {"status": 401, "stream": stream})
@@ -65,14 +67,14 @@ Change = Callable[[ScriptedResponse, bool], ScriptedResponse]
 
 
 def _probe(
-    name: str, stream: bool, change: Change, about: dict[str, Any], answer: Callable[[str], Plan] = plan,
+    name: str, stream: bool, change: Change, about: dict[str, Any], response: Callable[[str], Plan] = plan,
     limit: float = 0.0,
 ) -> Probe:  # fmt: skip
     def body(canary: str) -> dict[str, Any]:
         return {**body_of(canary), **({"tools": TOOLS} if "arguments" in name else {})}
 
     return simple(
-        f"{name}{'.stream' * stream}", FAILURE, body, stream, answer, lambda made: Script(made, answer=change),
+        f"{name}{'.stream' * stream}", FAILURE, body, stream, response, lambda made: Script(made, response=change),
         {**about, "stream": stream}, limit=limit, idle=IDLE_BEFORE_RETRY,
     )  # fmt: skip
 
@@ -89,8 +91,8 @@ def _cut_after(fragment: bytes, ending: str, inside: int = 0) -> Change:
 
     def change(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
         if not streams:
-            whole = b"".join(step.data for step in one.steps)
-            return replace(one, steps=(Step(whole[: len(whole) // 2]),), ending=ending)
+            complete = b"".join(step.data for step in one.steps)
+            return replace(one, steps=(Step(complete[: len(complete) // 2]),), ending=ending)
         hits = [at for at, step in enumerate(one.steps) if fragment in step.data]
         at = hits[min(1, len(hits) - 1)] if hits else len(one.steps) // 2
         last = one.steps[at]
@@ -216,7 +218,9 @@ def probes(dialect: str) -> list[Probe]:
     )
     if dialect == "responses":  # As MiMo reports an error, and other services.
         interrupted = (*interrupted, ("untyped-error", _error_object("chat"), _sea))
-    made += [_probe(f"failure.{name}", True, change, {"broken": name}, answer) for name, change, answer in interrupted]
+    made += [
+        _probe(f"failure.{name}", True, change, {"broken": name}, response) for name, change, response in interrupted
+    ]
     made += [
         _probe("failure.cut-in-body", False, _cut_after(b"", "cut"), {"broken": "cut-in-body"}, _sea),
         Probe("failure.once-503", _once, ("once",), {"status": 503}),

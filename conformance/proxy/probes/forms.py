@@ -193,11 +193,11 @@ def _content_null_plain(body: Dict, dialect: str) -> Dict:
     return body
 
 
-def _spaced(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
+def _spaced(response: ScriptedResponse, streams: bool) -> ScriptedResponse:
     """The JSON with line breaks, and in ASCII escapes."""
-    value = json.loads(b"".join(step.data for step in answer.steps))
+    value = json.loads(b"".join(step.data for step in response.steps))
     data = json.dumps(value, indent=2).encode()
-    return replace(answer, steps=(Step(b"\n" + data + b"\n"),))
+    return replace(response, steps=(Step(b"\n" + data + b"\n"),))
 
 
 def _no_done(frames: Sequence[bytes]) -> Sequence[bytes]:
@@ -258,7 +258,7 @@ _CHAT: dict[str, Callable[[Plan], Script]] = {
 
 _PLAIN: dict[str, Callable[[Plan], Script]] = {
     "plain-spaced": lambda made: Script(
-        made, answer=lambda answer, streams: answer if streams else _spaced(answer, streams)
+        made, response=lambda response, streams: response if streams else _spaced(response, streams)
     ),
     "plain-extra-members": lambda made: Script(made, plain=_extra_plain, events=_extra),
     "plain-no-usage": lambda made: Script(made, plain=_without_usage, events=_no_usage),

@@ -24,48 +24,48 @@ _TRAILERS = b"Server-Timing: total;dur=1\r\nX-Checksum: 7\r\n"
 Change = Callable[[ScriptedResponse, bool], ScriptedResponse]
 
 
-def _gzipped(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
-    data = gzip.compress(b"".join(step.data for step in answer.steps))
+def _gzipped(response: ScriptedResponse, streams: bool) -> ScriptedResponse:
+    data = gzip.compress(b"".join(step.data for step in response.steps))
     third = len(data) // 3
     steps = tuple(Step(part) for part in (data[:third], data[third:-5], data[-5:]))
-    return replace(answer, headers=(*answer.headers, ("Content-Encoding", "gzip")), steps=steps)
+    return replace(response, headers=(*response.headers, ("Content-Encoding", "gzip")), steps=steps)
 
 
 def _changed(**changes: Any) -> Change:
     """The response with other members of :class:`ScriptedResponse`."""
-    return lambda answer, _: replace(answer, **changes)
+    return lambda response, _: replace(response, **changes)
 
 
-def _lower_case(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
-    return replace(answer, headers=tuple((name.lower(), value) for name, value in answer.headers))
+def _lower_case(response: ScriptedResponse, streams: bool) -> ScriptedResponse:
+    return replace(response, headers=tuple((name.lower(), value) for name, value in response.headers))
 
 
-def _large_header(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
-    return replace(answer, headers=(*answer.headers, _LARGE_HEADER))
+def _large_header(response: ScriptedResponse, streams: bool) -> ScriptedResponse:
+    return replace(response, headers=(*response.headers, _LARGE_HEADER))
 
 
 def _typed(kind: str) -> Change:
-    def change(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
+    def change(response: ScriptedResponse, streams: bool) -> ScriptedResponse:
         if streams != kind.startswith("text/event-stream"):
-            return answer  # A proxy can request a stream for a plain response.
-        headers = [pair for pair in answer.headers if pair[0] != "Content-Type"]
-        return replace(answer, headers=(*headers, ("Content-Type", kind)))
+            return response  # A proxy can request a stream for a plain response.
+        headers = [pair for pair in response.headers if pair[0] != "Content-Type"]
+        return replace(response, headers=(*headers, ("Content-Type", kind)))
 
     return change
 
 
-def _in_pieces(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
-    data = b"".join(step.data for step in answer.steps)
-    return replace(answer, framing="chunked", steps=tuple(Step(data[at : at + 11]) for at in range(0, len(data), 11)))
+def _in_pieces(response: ScriptedResponse, streams: bool) -> ScriptedResponse:
+    data = b"".join(step.data for step in response.steps)
+    return replace(response, framing="chunked", steps=tuple(Step(data[at : at + 11]) for at in range(0, len(data), 11)))
 
 
-def _with_trailers(answer: ScriptedResponse, streams: bool) -> ScriptedResponse:
-    return replace(_in_pieces(answer, streams), trailers=_TRAILERS)
+def _with_trailers(response: ScriptedResponse, streams: bool) -> ScriptedResponse:
+    return replace(_in_pieces(response, streams), trailers=_TRAILERS)
 
 
 def _scripts(changes: Mapping[str, Change], prefix: str = "") -> dict[str, Callable[[Plan], Script]]:
     """The changes as scripts of the upstream, by the names of their probes."""
-    return {prefix + name: partial(Script, answer=change) for name, change in changes.items()}
+    return {prefix + name: partial(Script, response=change) for name, change in changes.items()}
 
 
 STREAMS = _scripts({

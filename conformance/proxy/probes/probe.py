@@ -48,7 +48,7 @@ def simple(
     kinds: tuple[str, ...],
     body: Body = body_of,
     stream: bool = False,
-    answer: Callable[[str], Plan] = plan,
+    response: Callable[[str], Plan] = plan,
     script: Callable[[Plan], Script] = Script,
     about: Mapping[str, Any] | None = None,
     dialects: tuple[str, ...] = (),
@@ -62,7 +62,7 @@ def simple(
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         sent = body(canary) | ({"stream": True} if stream else {})
-        kit.send(ProbeRequest(canary, sent, script(answer(canary)), headers or {}, limit=limit, idle=idle))
+        kit.send(ProbeRequest(canary, sent, script(response(canary)), headers or {}, limit=limit, idle=idle))
 
     return Probe(name, run, kinds, {"stream": stream, **(about or {})}, dialects, waits)
 

@@ -151,8 +151,8 @@ _REASONED = (
 
 def _results_last(canary: str) -> dict[str, Any]:
     """What a program sends when it has called a tool: a text before the call, and the result as the last item."""
-    asked = [message("user", f"Plan {canary}."), message("assistant", "I look it up.")]
-    return {"input": [*asked, _call(1, "{}"), _output(1, "noon")], "tools": TOOLS}
+    turns = [message("user", f"Plan {canary}."), message("assistant", "I look it up.")]
+    return {"input": [*turns, _call(1, "{}"), _output(1, "noon")], "tools": TOOLS}
 
 
 def _everything(canary: str) -> dict[str, Any]:

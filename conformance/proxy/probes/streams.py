@@ -195,7 +195,7 @@ def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         seconds = kit.settings.wait + _MARGIN
-        script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+        script = Script(plan(canary), response=lambda one, _: replace(one, delay=seconds))
         body = {**_with_tools(canary), "stream": True} if stream else body_of(canary)
         kit.send(ProbeRequest(canary, body, script, closes_early=True, grace=kit.settings.wait))
 
@@ -208,7 +208,7 @@ def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]] | N
     def run(kit: Kit) -> None:
         canary = kit.new_canary()
         seconds = kit.settings.silence
-        script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+        script = Script(plan(canary), response=lambda one, _: replace(one, delay=seconds))
         if steps:
             script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
         limit = kit.settings.limit / 2 + _WAITING * seconds

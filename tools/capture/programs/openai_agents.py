@@ -4,7 +4,7 @@ from importlib import metadata
 
 from agents import Agent, OpenAIResponsesModel, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
-from shared import ANSWER, MODEL, QUESTION, URL, say
+from shared import MODEL, QUESTION, REPLY, URL, say
 
 
 @function_tool
@@ -14,7 +14,7 @@ def get_weather(city: str) -> str:
     Args:
         city: Name of the city
     """
-    return ANSWER
+    return REPLY
 
 
 set_tracing_disabled(True)

@@ -3,7 +3,7 @@
 from importlib import metadata
 
 from openai import OpenAI
-from shared import ANSWER, CITY_TOOL, MODEL, QUESTION, URL, say
+from shared import CITY_TOOL, MODEL, QUESTION, REPLY, URL, say
 
 client = OpenAI(base_url=URL, max_retries=0)
 given = [{"role": "user", "content": QUESTION}]
@@ -11,7 +11,7 @@ with client.responses.stream(model=MODEL, input=given, tools=[CITY_TOOL]) as str
     response = stream.get_final_response()
 given += response.output
 given += [
-    {"type": "function_call_output", "call_id": item.call_id, "output": ANSWER}
+    {"type": "function_call_output", "call_id": item.call_id, "output": REPLY}
     for item in response.output
     if item.type == "function_call"
 ]

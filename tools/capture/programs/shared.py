@@ -6,7 +6,7 @@ import os
 URL = os.environ["OPENAI_BASE_URL"]
 MODEL = os.environ["CAPTURE_MODEL"]
 QUESTION = os.environ["CAPTURE_QUESTION"]
-ANSWER = "12 degrees, light rain"
+REPLY = "12 degrees, light rain"
 
 CITY_TOOL = {
     "type": "function",
