@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.emulator import Behaviour, Context
-from conformance.emulator.event_edits import said
+from conformance.emulator.event_edits import texts_changed
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
 from conformance.emulator.shapes import ParsedRequest, Refusal
@@ -36,7 +36,7 @@ def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
 
 
 def test_reasoning_that_is_in_the_text_is_named_where_it_is_missing() -> None:
-    said_aloud = said(lambda text: f"<think>The user asks.</think>{text}", "message")
+    said_aloud = texts_changed(lambda text: f"<think>The user asks.</think>{text}", "message")
     made = fault("", "", parsed=lambda _, parsed: replace(parsed, thinking=False), draft=said_aloud)
     cause = causes(lines_of(made))[0]
     assert cause.rule == "effort.high-thinks"

@@ -17,8 +17,8 @@ _SHORT = 40
 #: A comment at the end of a line with other content, and one that is a line of its own.
 _COMMENT = re.compile(r":[ \w.-]{0,40}\Z")
 
-#: An event in a comment: the name of its data field is behind other words, without a line end between them.
-_SWALLOWED = re.compile(rb"(?:^|[\r\n])(:[^\r\n]*?data: ?(\{[^\r\n]*\}))(?=[\r\n])")
+#: A comment line. Its text is searched without a pattern: one could take quadratic time.
+_COMMENT_LINE = re.compile(rb"(?:^|(?<=[\r\n])):[^\r\n]*")
 
 #: The bytes after an invalid event in which its rest is sought.
 _NEAR = 100_000
@@ -72,11 +72,15 @@ def swallowed_events(received: Received) -> Iterator[tuple[str, str]]:
     stream, so that it is no note about an event."""
     sent = (event.data.get("sequence_number") for event in received.events)
     numbers = {number for number in sent if isinstance(number, int)}
-    for found in _SWALLOWED.finditer(received.exchange.body):
+    for found in _COMMENT_LINE.finditer(received.exchange.body):
+        # The name of the data field is behind other words, without a line end between them.
+        data = found[0].partition(b"data:")[2].strip()
+        if not (data.startswith(b"{") and data.endswith(b"}")):
+            continue
         try:
-            event = mapping(Reader().load(found[2].decode("utf-8", "replace")))
+            event = mapping(Reader().load(data.decode("utf-8", "replace")))
         except ValueError:
             continue
         number = event.get("sequence_number")
         if isinstance(event.get("type"), str) and isinstance(number, int) and number not in numbers:
-            yield event["type"], found[1][:120].decode("utf-8", "replace")
+            yield event["type"], found[0][:120].decode("utf-8", "replace")
