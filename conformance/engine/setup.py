@@ -87,8 +87,8 @@ def create_session(
     responses are used instead of the endpoint's. ``clients`` is the folder with the installed real clients.
     ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``, ``skips`` those of
     ``--skip``; each must select a case. ``explore`` is the number of random requests, ``explore_seed`` the seed from
-    which they are drawn (None: the run's nonce). ``label`` names the run. ``stopped``: the
-    endpoint is a proxy that served nothing more already, so that it need not accept connections. Raises
+    which they are drawn (None: the run's nonce). ``label`` names the run. ``stopped``: the endpoint
+    is a proxy that served nothing more already, so that it need not accept connections. Raises
     :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)

@@ -48,17 +48,13 @@ _SPECIAL = {
 }
 
 #: Topics of scenarios whose descriptions state what is sent.
-_DESCRIBED = ("bad", "turns", "http")
+_DESCRIBED = ("bad", "turns", "http", "input")
 
 #: A value that is written as an integer, and words of a server that accepts only another form of the same number.
 _INTEGER, _FRACTION = re.compile(r".*=-?\d+$"), re.compile(r"\b(?:float|double|decimal)\b", re.IGNORECASE)
 
-#: What a request is about, by the scenario, where its rule has many.
+#: What a request with tools is about, by the scenario: its rule has many.
 _BY_SCENARIO = {
-    "input.role-system": "a system message",
-    "input.developer": "a developer message",
-    "input.role-developer": "a developer message behind one of the user",
-    "input.role-assistant": "a conversation with an earlier assistant message",
     "tools.no-arguments": "a tool without parameters and without description",
     "tools.long-name": "a tool whose name has 64 characters",
     "tools.rich": "a tool with parameters of each type",
@@ -257,8 +253,10 @@ def _subject(rule: str, scenario: str) -> str:
 
 def _special(rule: str, scenario: str) -> str:
     """What is special about a request of a rule that has many; empty for other rules and requests."""
-    of_many = rule in ("request.input-roles", "request.tools-accepted")
-    return _BY_SCENARIO.get(scenario.removesuffix(".stream"), "") if of_many else ""
+    plain = scenario.removesuffix(".stream")
+    if rule == "request.input-roles" and plain.startswith("input."):
+        return descriptions().get(plain, "")
+    return _BY_SCENARIO.get(plain, "") if rule == "request.tools-accepted" else ""
 
 
 def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:

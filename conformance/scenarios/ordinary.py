@@ -175,30 +175,33 @@ def _forms() -> list[Scenario]:
     parts = {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]}
     typed = {"type": "message", "status": "completed", "role": "user", "content": [part]}
     output = [user, assistant, {**user, "content": "Again."}, {**user, "content": "Be brief."}]
-    # A form by its name, what is sent, and the request that contains it with others: it is sent alone only where that
-    # one is not served, so that a refusal is one of this form.
-    forms: list[tuple[str, str, object, str | None]] = [
-        ("messages", "input-messages", [typed], None),
-        ("role-developer", "input-roles", [user, developer, parts], None),
-        ("output-message", "input-output-message", output, None),
-        ("parts", "input-parts", [{"role": "user", "content": parts["content"]}], "input.role-developer"),
-        ("developer", "input-roles", [developer, user], "input.role-developer"),
-        ("untyped-message", "untyped-message", [user], "input.very-long"),
-        ("role-system", "input-roles", [system, user], "turns.history"),
-        ("role-assistant", "input-roles", [user, {"role": "assistant", "content": "Hello!"}, user], "turns.history"),
-        ("string", "input-string", "Say hello.", "text"),
-    ]
+    # A form by its name, what is sent, in words and as input, and the request that contains it with others: it is sent
+    # alone only where that one is not served, so that a refusal is one of this form.
+    conversation = [user, {"role": "assistant", "content": "Hello!"}, user]
+    forms: list[tuple[str, str, str, object, str | None]] = [
+        ("messages", "input-messages", "input as messages with a type", [typed], None),
+        ("role-developer", "input-roles", "a developer message behind one of the user", [user, developer, parts], None),
+        ("output-message", "input-output-message", "an earlier output message in input", output, None),
+        ("parts", "input-parts", "a message whose content is parts",
+         [{"role": "user", "content": parts["content"]}], "input.role-developer"),
+        ("developer", "input-roles", "a developer message", [developer, user], "input.role-developer"),
+        ("untyped-message", "untyped-message", "a message without type", [user], "input.very-long"),
+        ("role-system", "input-roles", "a system message", [system, user], "turns.history"),
+        ("role-assistant", "input-roles", "a conversation with an earlier assistant message",
+         conversation, "turns.history"),
+        ("string", "input-string", "input as a string", "Say hello.", "text"),
+    ]  # fmt: skip
     found = [
         Scenario(
             f"input.{name}",
-            f"input in the form input-{name}" if form == "input-roles" else f"input in the form {form}",
+            description,
             {**SHORT, "max_output_tokens": Cap.LINE, "input": content},
             tags=frozenset({"form"}),
             about={"form": form},
             claims=frozenset() if name == "string" else frozenset({"input-array"}),
             within=outer,
         )
-        for name, form, content, outer in forms
+        for name, form, description, content, outer in forms
     ]
     return [*found, replace(found[-1].streamed(), within="text.stream")]
 

@@ -130,10 +130,6 @@ def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
     return events
 
 
-def _no_reasoning_where_it_is_sent(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
-    return replace(parsed, thinking=False) if "reasoning" in ctx.body else parsed
-
-
 def _calls_as_text_in_streams(ctx: Context, items: list[Item]) -> list[Item]:
     return as_markup(ctx, items) if ctx.stream else items
 
@@ -259,8 +255,6 @@ COMPLETE_BITS: dict[str, tuple[Behaviour, str, str]] = {
          "the final output has 1 message that was not streamed"),
         ("202 for a background request", "reply", _queued_with_202, "unsupported.background-not-honoured",
          "background: true is in effect"),
-        ("no reasoning where an effort is sent", "parsed", _no_reasoning_where_it_is_sent, "effort.high-thinks",
-         "to a request with reasoning; effort.default, sent without, has it"),
         ("calls as text in streams", "draft", _calls_as_text_in_streams, "tools.called-either-way",
          "the output text contains <tool_call>"),
         ("created and completed only", "events", _only_begun_and_ended, "response.not-empty",
