@@ -10,7 +10,7 @@ from typing import Any
 from conformance.emulator import Behaviour, Context, Reply
 from conformance.emulator.faults.tools import as_markup
 from conformance.emulator.hooks import fault
-from conformance.emulator.shapes import Item, ParsedRequest, Refusal
+from conformance.emulator.shapes import Item, Refusal
 
 Object = dict[str, Any]
 
