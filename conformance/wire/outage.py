@@ -2,7 +2,8 @@
 
 A 502, 503 or 504 may be that of a gateway whose server restarts, a 401 or 403 in response to a valid key that of a key
 that was revoked, a 402 that of a balance that is used up. Or the request is the cause. A request that was served before
-decides: it is sent until it is served, or for 30 seconds of a run at most.
+decides: it is sent until it is served, or for 90 seconds of a run at most (a key or a balance: 30), as circuit breakers
+are usually open for 30 to 60 seconds.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from conformance.wire.pool import Sender
 #: Statuses of a gateway whose server is away, those of a key that is not accepted, and that of an account.
 _AWAY, _DENIED, _UNPAID = (502, 503, 504), (401, 403), (402,)
 
-#: Seconds between the control requests, for which a process sends them at most, and the least after which an outage
-#: counts as lasting.
-_LOOK, _PATIENCE, _CERTAIN = 0.5, 30.0, 10.0
+#: Seconds between the control requests; for which a process sends them at most, and after a 401, 402 or 403; and the
+#: least after which an outage counts as lasting.
+_LOOK, _PATIENCE, _PATIENCE_REFUSED, _CERTAIN = 0.5, 90.0, 30.0, 10.0
 
 #: How often the control request may be served at once after a refusal of a valid key, before such refusals count as
 #: those of their requests.
@@ -62,7 +63,8 @@ class Outage:
             return False
         same = _AWAY if exchange.status in _AWAY else (exchange.status,)
         began = time.monotonic()
-        until, away, served = began + self._patience, False, False
+        seconds = self._patience if same == _AWAY else min(self._patience, _PATIENCE_REFUSED)
+        until, away, served = began + seconds, False, False
         with contextlib.closing(self._sender()) as sender:
             while waits := time.monotonic() < until:
                 again = sender.send(control)
@@ -72,12 +74,13 @@ class Outage:
                     break
                 if self._stopping.wait(_LOOK):
                     raise Stopped
-        self._patience = max(0.0, until - time.monotonic() - _LOOK)  # A limit of the control requests too.
+        # A limit of the control requests too.
+        self._patience = max(0.0, self._patience - (time.monotonic() - began) - _LOOK)
         if same == _AWAY and away and served:
             self._ended = time.monotonic()
         if same != _AWAY and not away:
             self._left -= 1
-        return away and not waits and until - began >= _CERTAIN
+        return away and not waits and seconds >= _CERTAIN
 
     def ended_after(self, moment: float) -> bool:
         """Whether an outage ended after this moment (monotonic seconds), so that a request that met it may be sent
