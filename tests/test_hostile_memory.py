@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
 from benchmarks import hostile
-from conformance.decode import sse
+from conformance.decode import memory_size, sse
 from conformance.decode.json_text import MOST_VALUES, LimitExceeded, Reader, load
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Chunk, Exchange, from_json, to_json
@@ -174,3 +175,9 @@ def test_findings_of_a_flood_are_counted_and_not_kept() -> None:
     merged = merge([Finding(word) for word in words()])
     assert len(merged) == 200
     assert sum(one.count for one in merged) == 26 * 26
+
+
+def test_everything_that_is_decoded_is_discarded() -> None:
+    """The data of a property that had been renamed was kept."""
+    kept = {name for name, value in vars(Received).items() if isinstance(value, cached_property)}
+    assert set(memory_size._DECODED) == kept - {"looks_like_stream"}

@@ -8,7 +8,7 @@ from conformance.decode.response import Received
 
 #: The cached properties of a response with decoded data.
 _DECODED = (
-    "asked", "_json", "_envelope", "_frames", "_decoded", "by_type", "_followed", "placed", "item_types", "texts",
+    "request_json", "_json", "_envelope", "_frames", "_decoded", "by_type", "_followed", "placed", "item_types", "texts",
     "response",
 )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The rules of an endpoint, applied to what the client received from the proxy.
 
 They are those that need no scenario, as in ``conformance watch``. Only ordinary responses are evaluated, and only those
-that violate no rule about both sides: such a violation explains what the client received. SHOULD and MAY are left to a
-run of the suite.
+that violate no rule about both sides that explains what the client received. SHOULD and MAY are left to a run of the
+suite.
 """
 
 from __future__ import annotations

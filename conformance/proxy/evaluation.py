@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,10 @@ _WITHOUT_BODY = (
     "credentials.upstream-key-hidden", "failure.no-address",
 )  # fmt: skip
 
+#: The rules about what the upstream receives, and those of them that can explain the client's response too.
+_OF_REQUESTS = ("request.", "credentials.")
+_OF_BOTH = ("request.served", "request.dialect", "request.sent-once")
+
 _VERDICTS = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
 
@@ -77,13 +81,23 @@ def evaluate(recording: Recording) -> Evaluated:
             if finding is not None:
                 places[case.id] = (record, finding)
                 failing.setdefault(rule.id, []).append(record.probe)
-    explained = {record.probe for record, _ in places.values()}
-    endpoint = evaluate_endpoint(recording, explained)
+    endpoint = evaluate_endpoint(recording, _explained(failing))
     known = {record.probe: record for record in recording.records}
     for case in endpoint:
         if case.findings and case.scenario in known:
             places[case.id] = known[case.scenario], Finding(case.message)
     return Evaluated(with_root_causes([*cases, *endpoint], places, recording), places, traces)
+
+
+def _explained(failing: Mapping[str, Sequence[str]]) -> set[str]:
+    """The probes with a finding that can explain what the client received. What the upstream received does not: its
+    response is that of the probe."""
+    return {
+        probe
+        for rule, probes in failing.items()
+        if rule in _OF_BOTH or not rule.startswith(_OF_REQUESTS)
+        for probe in probes
+    }
 
 
 def _case(rule: Rule, record: Record, view: View) -> tuple[CaseRecord, Finding | None, str]:

@@ -87,7 +87,7 @@ def test_a_delta_that_is_lost_is_neither_buffered_nor_an_early_end() -> None:
         ctx.body["_lost"] = is_first or ctx.body.get("_lost")
         return [] if is_first else [event]
 
-    habit = Habit("", "", events=first_lost, settings={"ends_alike": True})
+    habit = Habit("", "", events=first_lost, settings={"ends_equally": True})
     probes = ["response.*", "streaming.*", "failure.early-end*"]
     assert set(violated("responses", habit, probes)) == {"response.text"}
 

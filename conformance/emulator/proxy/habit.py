@@ -85,7 +85,7 @@ class Settings:
     body in characters. `watches`: a disconnected client is noticed while the upstream is silent, with `look`
     seconds between two looks; `watches_streams_alone`: only in streams. `completes_empty`: a stream without an
     event is completed. `skips_invalid`: events that are not JSON are ignored. `needs_http_11`: a response with
-    HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response. `ends_alike`: a stream ends
+    HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response. `ends_equally`: a stream ends
     without a terminal event if the upstream ended it so. `header_limit`: the bytes of headers above which the
     response of the upstream is a failure (0: none). `key_status` refuses a key. `passes_cut`: a plain body that
     was cut is passed on as complete. `slots` (0: any number) that requests take, and that a disconnected client

@@ -186,7 +186,7 @@ VARIANTS = {
         _variant("own-key-errors", "A key that the upstream refuses is an error of the proxy.",
                  failure=statuses(lambda status: status)),
         _variant("ends-alike", "A stream that the upstream ends too early can end so for the client.", "responses",
-                 settings={"ends_alike": True}),
+                 settings={"ends_equally": True}),
         _variant("delimits-by-close", "The end of the connection can be the end of a stream, also of one that was cut.",
                  settings={"delimits_by_close": True, "aborts": True}),
         _variant("compresses-streams", "A stream can be compressed if the client accepts it.",
