@@ -8,8 +8,8 @@ from conformance.decode.response import Received
 
 #: The cached properties of a response with decoded data.
 _DECODED = (
-    "request_json", "_json", "_envelope", "_frames", "_decoded", "by_type", "_followed", "placed", "item_types", "texts",
-    "response",
+    "request_json", "_json", "_envelope", "_frames", "_decoded", "by_type", "_followed", "placed", "item_types",
+    "texts", "response",
 )  # fmt: skip
 
 #: Measured bytes of memory of a frame with its event, and of a JSON value.
