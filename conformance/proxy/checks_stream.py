@@ -192,7 +192,8 @@ def silence(view: View) -> Findings:
         raise CannotEvaluate("the proxy cannot read a stream with comments")
     if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
         raise CannotEvaluate("ordinary requests are not served")
-    says = f"the upstream was silent for {seconds:g} s"
+    lasted = (leg.ended_at - leg.began) / 1000  # A proxy can end the stream before the silence does.
+    says = f"the upstream was silent for {seconds:g} s" if lasted >= seconds else f"after {lasted:.1f} s of silence"
     try:
         taken = outcome(leg, "responses")
     except CannotEvaluate as error:

@@ -55,7 +55,7 @@ TOOLS: list[dict[str, Any]] = [
 LARGE = 110_000
 
 #: A tool result of 30 kB, such as a file that a program has read.
-_FILE = "a line of the file\n" * 1_600 + "its end"
+_FILE = "a line of the file\n" * 2_000 + "its end"
 
 #: A URL of an image.
 PIXEL = (
