@@ -135,6 +135,8 @@ def _held(view: View, kind: str) -> Findings:
     held = leg.notes.get("held")
     if held and kind in _DELTAS and not any(held["text"] in deltas(view.client, one) for one in _DELTAS[kind]):
         raise CannotEvaluate(f"no delta of the {kind} contains {held['text']!r}")  # It is lost, which others report.
+    if held and kind not in _DELTAS and held["text"].encode() not in view.client.reply:
+        raise CannotEvaluate(f"the client received no {held['text']}")
     if held:
         wait = view.settings["wait"]
         packed = " in a compressed stream" * bool(view.client.header("content-encoding", True))
@@ -179,6 +181,14 @@ def streaming_arguments(view: View) -> Findings:
 def streaming_first_event(view: View) -> Findings:
     """The first event is received before the second is sent."""
     yield from _held(view, "first event")
+
+
+@rule("streaming.events", "streaming")
+def streaming_events(view: View) -> Findings:
+    """Each event of an item is received before the next event is sent."""
+    if "streaming.text" in view.failing:
+        raise CannotEvaluate("deltas of the text are not received one by one either")
+    yield from _held(view, "event")
 
 
 @rule("streaming.silence", "silence")

@@ -301,7 +301,7 @@ def test_a_slow_proxy_receives_several_requests_at_a_time() -> None:
     assert len(several) > 8
     assert [probe.name for probe in step(left, after_few(1100.0))] == [left[0].name]
     held = chosen[next(at for at, one in enumerate(chosen) if one.name == "streaming.text") :]
-    assert len(step(held, after_few(900.0))) == 5
+    assert len(step(held, after_few(900.0))) == 6
     assert len(step(held, after_few(1100.0))) == len(step(held, [*after_few(900.0), *made(6.0)])) == 1
     full = Record("request.string", {"kinds": ["request"]}, (Pair("kite0", replace(LEG, status=429), ()),))
     assert steps.are_refused([full, full])

@@ -55,6 +55,7 @@ PROBES = {
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",
     "streaming.first-event": "streaming.first-event",
+    "streaming.events": "streaming.events",
     "streaming.silence": "silence.middle",
     "streaming.concurrent": "concurrent.streams",
     "cancel.upstream-closed": "cancel.stream cancel.many",

@@ -222,6 +222,8 @@ _RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"passes_cut": True}}),
     ("buffers-first-event", "Sends the first event with the second one.", "streaming.first-event",
      {"settings": {"buffers": ("first",)}}),
+    ("buffers-item-events", "Sends the event that opens an item with the next one.", "streaming.events",
+     {"settings": {"buffers": ("item",)}}),
 )  # fmt: skip
 
 _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (

@@ -70,8 +70,8 @@ class Habit:
 @dataclass(frozen=True)
 class Settings:
     """What the reference proxy does. `buffers`: the kinds of events (`all`, `text`, `reasoning`, `arguments`,
-    `first`) that are sent only at the end, or with the next event of another kind. `drains`: it reads the upstream
-    to its end after the client of a request (`all`, or those with `tools`) has disconnected.
+    `first`, `item`) that are sent only at the end, or with the next event of another kind. `drains`: it reads the
+    upstream to its end after the client of a request (`all`, or those with `tools`) has disconnected.
     `time_out`: seconds of silence of the upstream, four times as many at a retry. `retries` attempts after these
     `retried` statuses (0: no response), and after `retries_begun` a broken stream. `completes`: a broken response
     is completed. `ends`: a broken stream ends without a terminal event. `aborts`: the connection is closed

@@ -15,7 +15,7 @@ from .habit import Failure, Settings
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
 _BUFFERED = {
     "text": "output_text.delta", "reasoning": "reasoning_text.delta", "arguments": "arguments.delta",
-    "first": "response.created",
+    "first": "response.created", "item": "response.output_item.added",
 }  # fmt: skip
 
 
