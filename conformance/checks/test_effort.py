@@ -12,7 +12,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, error_detail, must_be_served, refused
 from conformance.judge.input_items import is_of_input
-from conformance.judge.reasoning import MANY, MARKS, can_be_evaluated, lack_of_reasoning, shows_thinking
+from conformance.judge.reasoning import MARKS, lack_of_reasoning, shows_thinking
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.token_counts import too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, check
@@ -22,6 +22,9 @@ _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
 #: So many later turns without reasoning are no whim of the model.
 _SURE = 2
+
+#: The same of responses to requests with a member in common.
+_MANY = 3
 
 _MEMBERS: dict[str, Callable[[Received], bool]] = {
     "with-tools": lambda one: bool(one.sent.get("tools")),
@@ -130,10 +133,10 @@ def _beside_other_members(context: Context) -> list[Group]:
 
 @check("effort.{effort}-thinks", over=_beside_other_members, together=True, not_for_captured=COMPARES)
 def test_effort_thinks_whatever_else_is_sent(given: list[Received], case: Case) -> Findings:
-    served = [one for one in given if one.exchange.ok and "reasoning" in one.sent and can_be_evaluated(one)]
+    served = [one for one in given if one.exchange.ok and "reasoning" in one.sent and shows_thinking(one) is not None]
     has = _MEMBERS[case.label]
     beside, others = [one for one in served if has(one)], [one for one in served if not has(one)]
-    if min(len(beside), len(others)) < MANY or not all(map(shows_thinking, others)):
+    if min(len(beside), len(others)) < _MANY or not all(map(shows_thinking, others)):
         raise DoesNotApply("too few of these requests were served, or not all of the others have reasoning")
     yield Examined(len(beside))
     if not any(map(shows_thinking, beside)):

@@ -1,4 +1,4 @@
-"""Whether responses show reasoning, and when its absence is of the server's making."""
+"""Whether responses show reasoning, and the message about one that should."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ from conformance.decode.response import CannotEvaluate, Received
 #: What separates reasoning from the text in the output of models.
 MARKS = ("<think>", "</think>", "<|channel|>", "◁think▷")
 
-#: So many responses to requests with a member in common are no whim of the model.
-MANY = 3
 
-
-def shows_thinking(received: Received) -> bool:
-    """Whether the response contains reasoning, or counts it."""
+def shows_thinking(received: Received) -> bool | None:
+    """Whether the response contains reasoning, or counts it; None if that is unknown, as in a stream without its
+    end."""
     try:
         return received.has_reasoning
     except CannotEvaluate:
-        return False
-
-
-def can_be_evaluated(received: Received) -> bool:
-    """Whether it is known if the response contains reasoning: not in a stream without its end."""
-    try:
-        return received.has_reasoning or True
-    except CannotEvaluate:
-        return False
+        return None
 
 
 def lack_of_reasoning(received: Received, others: list[Received]) -> str:

@@ -164,14 +164,11 @@ class Presence:
             if not self._gone() and self._outage.lasts(self._served[0], before, received):
                 self._mark_gone(before, refused_since(before))
             why = self._gone()
-        attempts = (*before.attempts, attempt_of(before, 0.0))
         if why:
             unserved = withheld(outgoing.key, outgoing.scenario, outgoing.sample, before.request, why)
+            attempts = (*before.attempts, attempt_of(before, 0.0))
             return replace(unserved, attempts=attempts, sent_at=before.sent_at)
-        if not self._outage.ended_after(received):
-            return before
-        again = self._sender.send(outgoing)
-        return before if again.withheld else replace(again, attempts=(*attempts, *again.attempts))
+        return self._sent_again(outgoing, before, 0.0) if self._outage.ended_after(received) else before
 
     def _after_minute(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
         """The exchange as it is, or what the request receives when the server's limit of a minute is over."""
@@ -181,12 +178,17 @@ class Presence:
         received = time.monotonic()
         with locked(self._lock):
             self._window.wait(received)
+        again = self._sent_again(outgoing, before, time.monotonic() - received)
+        if again is not before:
+            self._window.helped(again)
+        return again
+
+    def _sent_again(self, outgoing: OutgoingRequest, before: Exchange, waited: float) -> Exchange:
+        """What the request receives after so many seconds, with what it met before as one of its attempts; that alone
+        if it may not be sent."""
         again = self._sender.send(outgoing)
-        if again.withheld:
-            return before
-        self._window.helped(again)
-        waited = attempt_of(before, time.monotonic() - received)
-        return replace(again, attempts=(*before.attempts, waited, *again.attempts))
+        attempts = (*before.attempts, attempt_of(before, waited), *again.attempts)
+        return before if again.withheld else replace(again, attempts=attempts)
 
     def stop(self) -> None:
         """Send no further request."""

@@ -20,8 +20,9 @@ from conformance.proxy.script import Script, Step
 #: Events after which a client cancels, and the seconds between the events of the upstream after that.
 _CANCEL_AFTER, _DRIP = 3, 0.05
 
-#: The type of an event about an item, in its frame. Deltas may be joined.
-_TYPE = re.compile(rb'"type": ?"(response\.(?:output_item|content_part|output_text)\.(?:added|done))"')
+#: The type of the first event in its frame, and those of the events about an item. Deltas may be joined.
+_FIRST = re.compile(rb'"type": ?"(response\.created)"')
+_OF_ITEM = re.compile(rb'"type": ?"(response\.(?:output_item|content_part|output_text)\.(?:added|done))"')
 
 #: Deltas of a stream of which a proxy may pass on only the first ones at once.
 _LONGER = 24
@@ -88,25 +89,15 @@ def _hold_arguments(canary: str) -> tuple[Plan, Script]:
     return made, _held("arguments", parts, words(canary))(made)
 
 
-def _hold_first(canary: str) -> tuple[Plan, Script]:
-    """A stream whose second event is sent when the client has received the first one."""
+def _hold_events(types: re.Pattern[bytes]) -> Callable[[str], tuple[Plan, Script]]:
+    """A stream of one message, in which an event behind one of these types is sent when the client has received that
+    one."""
 
     def steps(frames: Sequence[bytes]) -> list[Step]:
-        return [Step(frames[0]), Step(frames[1], after="response.created"), *map(Step, frames[2:])]
+        found = [match[1].decode() if (match := types.search(one)) else "" for one in frames]
+        return [Step(frame, after=last) for frame, last in zip(frames, ["", *found], strict=False)]
 
-    made = plan(canary)
-    return made, Script(made, steps=steps)
-
-
-def _hold_events(canary: str) -> tuple[Plan, Script]:
-    """A stream of one message, each event of which is sent when the client has received the one before."""
-
-    def steps(frames: Sequence[bytes]) -> list[Step]:
-        types = [found[1].decode() if (found := _TYPE.search(one)) else "" for one in frames]
-        return [Step(frames[0]), *(Step(frame, after=last) for frame, last in zip(frames[1:], types, strict=False))]
-
-    made = plan(canary)
-    return made, Script(made, steps=steps)
+    return lambda canary: (made := plan(canary), Script(made, steps=steps))
 
 
 def _holding(name: str, kind: str, make: Callable[[str], tuple[Plan, Script]], body: Body = body_of,
@@ -251,8 +242,8 @@ PROBES: list[Probe] = [
     _holding("text", "text", hold_text),
     _holding("reasoning", "reasoning", _hold_reasoning),
     _holding("arguments", "arguments", _hold_arguments, _with_tools),
-    _holding("first-event", "first event", _hold_first, dialects=("responses",)),
-    _holding("events", "event", _hold_events, dialects=("responses",)),
+    _holding("first-event", "first event", _hold_events(_FIRST), dialects=("responses",)),
+    _holding("events", "event", _hold_events(_OF_ITEM), dialects=("responses",)),
     _holding("after-tools", "text", _hold_marked, _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
