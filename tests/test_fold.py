@@ -376,6 +376,22 @@ def test_refusals_whose_words_differ_only_in_numbers_are_causes_of_their_own() -
     assert len(causes(*map(refused, (one.id for one in found)))) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "is_cause"),
+    [("tools (some) and instructions (plain)", True), ("input as history, with messages of the assistant", False)],
+)
+def test_a_combination_of_two_members_explains_a_refused_conversation(words: str, is_cause: bool) -> None:
+    refusal = "refused with HTTP 500: no (the smallest refused combination, by 9 requests)"
+    names = [f"request.combination-accepted@combination.{number}" for number in (1, 2)]
+    turns = "turns.history-accepted@turns.history-forms"
+    told = causes(
+        *(line(name, f"{words}: {refusal}") for name in names),
+        line(turns, "received HTTP 500: no"),
+    )
+    cause = names[0] if is_cause else turns
+    assert told == dict.fromkeys({*names, turns} - {cause}, cause)
+
+
 def test_a_conversation_refused_in_the_same_words_follows() -> None:
     told = causes(refused("request.input-roles@input.role-system"), refused("turns.history-accepted@turns.developers"))
     assert told == {"turns.history-accepted@turns.developers": "request.input-roles@input.role-system"}

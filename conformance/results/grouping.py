@@ -46,6 +46,9 @@ _OUTCOME = re.compile(
     r"\bHTTP (\d{3}.*?)(?: \((?:the smallest refused combination, by \d+ requests|not reduced: [\w ]+)\))?$", re.DOTALL
 )
 
+#: A smallest refused combination of two members or more: without any of them, the request is served.
+_COMBINED = re.compile(r" and .*\(the smallest refused combination, by \d+ requests\)$", re.DOTALL)
+
 #: The reason for which a body or an event is not JSON.
 _NOT_JSON = re.compile(r"is not (?:a )?JSON [^:]*: (.*)$", re.DOTALL)
 
@@ -72,6 +75,7 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     } | shared  # fmt: skip
     causes |= _of_the_same_member(left, causes) | _of_a_failure_that_follows(left, causes)
     causes |= _with_their_rule(left, causes, {(one.requirement, one.scenario) for one in cases if one.verdict == PASS})
+    _put_combinations_first(left, causes)
     group_same_messages([one for one in left if one.id not in causes], causes)
     causes = with_their_status(broken, causes)
     causes |= with_the_same_exception(broken, causes)
@@ -236,6 +240,16 @@ def _of_a_failure_that_follows(left: Sequence[CaseRecord], causes: Mapping[str, 
         if cause := next(here, None):
             found[one.id] = cause.id
     return found
+
+
+def _put_combinations_first(left: Sequence[CaseRecord], causes: dict[str, str]) -> None:
+    """Makes a smallest refused combination the cause of the refused conversation under which it was grouped: a long
+    conversation contains the combination among much else."""
+    for one in left:
+        cause = causes.get(one.id, "")
+        if cause.startswith("turns.") and cause not in causes and all(map(_COMBINED.search, _messages(one))):
+            causes[cause] = one.id
+            del causes[one.id]
 
 
 def _explains_here(cause: CaseRecord, one: CaseRecord) -> bool:

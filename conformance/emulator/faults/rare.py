@@ -251,6 +251,8 @@ FAULTS = [
           "item.custom_tool_call.schema", **everywhere(cut("name"), "custom_tool_call")),
     fault("tools.call-without-id-refused", "Refuses a returned call without an id.",
           "tools.output-parts-accepted", validate=refuse(bare_call, "input")),
+    fault("request.instructions-with-tools-are-500", "Responds with HTTP 500 to instructions together with tools.",
+          "request.combination-accepted", validate=crash(lambda body: body.get("instructions") and body.get("tools"))),
     fault("request.escapes-refused", "Refuses bodies with JSON escapes.", "http.success-is-200", validate=escapes),
     fault("request.temperature-refused-while-thinking", "Refuses temperature if reasoning is enabled.",
           "http.success-is-200", validate=refuse(
