@@ -70,7 +70,7 @@ def tool(**more: Any) -> dict[str, Any]:
         ("too many", [{"input": "hello", "tools": [tool(name=one, parameters={}) for one in ("aa", "bb")]}],
          "more than 1 tools"),
         ("at most 40 characters", [{"input": "hello", "tools": [tool(name="a1-" * 20, parameters={})]}],
-         "more than 1 characters in the name of a tool"),
+         "at least 60 characters in the name of a tool (served: up to 1)"),
         ("surrogates not allowed", [{"input": "a\x00b \ud83d"}], "an unpaired surrogate"),
         ("items must follow their calls", [{"input": [
             *({"type": "function_call", "call_id": one, "name": "a", "arguments": "{}"} for one in "ab"),

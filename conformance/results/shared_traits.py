@@ -39,11 +39,11 @@ _CHANCE = ("bytes", "characters in the name of a tool")
 
 #: Words of a trait that also occur in messages about something else.
 _COMMON = frozenset({
-    "a", "an", "and", "array", "as", "assistant", "begins", "behind", "beside", "call", "character", "content", "empty",
-    "false", "function", "in", "input", "integer", "is", "item", "list", "message", "more", "name", "no", "not", "null",
-    "number", "object", "of", "one", "or", "output", "parameter", "parameters", "part", "parts", "right", "role",
-    "same", "several", "stream", "string", "system", "text", "than", "that", "the", "tool", "tools", "true", "two",
-    "type", "user", "value", "with", "without",
+    "a", "an", "and", "array", "as", "assistant", "at", "begins", "behind", "beside", "call", "character", "content",
+    "empty", "false", "function", "in", "input", "integer", "is", "item", "least", "list", "message", "more", "name",
+    "no", "not", "null", "number", "object", "of", "one", "or", "output", "parameter", "parameters", "part", "parts",
+    "right", "role", "same", "served", "several", "stream", "string", "system", "text", "than", "that", "the", "tool",
+    "tools", "true", "two", "type", "up", "user", "value", "with", "without",
 })  # fmt: skip
 
 #: What messages call some traits, where they do not use a word of them.
@@ -182,7 +182,8 @@ def _beyond(refused: Sequence[_Sent], served: Sequence[_Sent]) -> Iterator[str]:
     for name in refused[0].measures:
         least, most = min(one.measures[name] for one in refused), max(one.measures[name] for one in served)
         if least > most and (name not in _CHANCE or least > 2 * most):
-            yield f"more than {most:,} {name}"
+            much = f"more than {most:,} {name}"
+            yield much if least == most + 1 else f"at least {least:,} {name} (served: up to {most:,})"
 
 
 def says(words: str, trait: str) -> bool:
