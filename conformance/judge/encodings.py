@@ -84,6 +84,15 @@ def why_not_json(received: Received, error: ValueError) -> str:
     return f"the body is not JSON in UTF-8: {why}"
 
 
+def place_of(error: ValueError, body: bytes) -> int:
+    """The byte of a body at which it is no JSON in UTF-8; 0 if the error does not state it."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.start
+    if isinstance(error, json.JSONDecodeError):
+        return len(body.decode("utf-8", "replace")[: error.pos].encode())
+    return 0
+
+
 def output_strings(received: Received) -> Iterator[tuple[Event, str, str]]:
     """The strings of model output in events, as (event, member, string)."""
     for event in received.events:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.judge.registry import Check
-from conformance.judge.verdict import Case, cases
+from conformance.judge.verdict import Case
 from conformance.pytest_plugin.side_items import SMOKE
 from conformance.scenarios.context import Context
 
@@ -36,14 +35,16 @@ class CaseItem(pytest.Item):
 
 
 def items_of(
-    collector: pytest.Collector, name: str, check: Check, context: Context, evaluate: Evaluate
+    collector: pytest.Collector, name: str, selected: Sequence[Case], context: Context, evaluate: Evaluate
 ) -> list[CaseItem]:
     """The items of the cases of a check; those whose scenarios all have the tag ``smoke`` have this mark."""
-    code = check.evaluate.__code__
+    if not selected:
+        return []
+    code = selected[0].check.evaluate.__code__
     place = Path(code.co_filename), code.co_firstlineno - 1
     location: tuple[str, int | None] | None = None
     items = []
-    for case in cases(check, context):
+    for case in selected:
         item = CaseItem.from_parent(
             collector, name=f"{name}[{case.id}]", case=case, evaluate=evaluate, location=place
         )  # fmt: skip

@@ -15,7 +15,7 @@ from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.registry import Check
-from conformance.judge.verdict import Case, Finding
+from conformance.judge.verdict import Case, Finding, cases
 from conformance.pytest_plugin.case_items import CaseItem, items_of
 from conformance.pytest_plugin.deferred import DEFERRED, defer, make_transferable, may_change, properties, set_outcome
 from conformance.pytest_plugin.invocation import rerun_command
@@ -112,32 +112,29 @@ class Runner:
             self.session.start_all()
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> list[CaseItem] | None:
-        """The cases of a check."""
+        """The cases of a check that ``--only`` selects, or in a replay those of the recorded run: pytest would take
+        longer to collect the others than a small run takes."""
         check = getattr(obj, "conformance_check", None)
         if not isinstance(check, Check):
             return None
-        return items_of(collector, name, check, self.session.context, self.evaluate)
+        context = self.session.context
+        selected = [case for case in cases(check, context) if self._selects(case)]
+        return items_of(collector, name, selected, context, self.evaluate)
+
+    def _selects(self, case: Case | CaseRecord) -> bool:
+        """Whether ``--only`` and ``--skip`` select a case; of a replay, without ``--only``, whether the recorded run
+        had selected it."""
+        selections = self.config.getoption("only")
+        if selections:
+            is_selected = case_selection.selects(case.id, selections)
+        else:
+            is_selected = isinstance(case, CaseRecord) or self.session.selects(case)
+        return is_selected and not case_selection.selects(case.id, self.config.getoption("skip"))
 
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation,
-        after those of both sides."""
+        """Put the cases in the order of evaluation, after the selected ones of both sides."""
         if self.sides:
-            items[:0] = self.sides.items(session)
-        selections, skips = self.config.getoption("only"), self.config.getoption("skip")
-        kept: list[pytest.Item] = []
-        others: list[pytest.Item] = []
-        for item in items:
-            case = _case(item) or _recorded(item)
-            is_selected = case is None or (
-                case_selection.selects(case.id, selections)
-                if selections
-                else isinstance(case, CaseRecord) or self.session.selects(case)
-            )
-            is_skipped = case is not None and case_selection.selects(case.id, skips)
-            (kept if is_selected and not is_skipped else others).append(item)
-        if others:
-            self.config.hook.pytest_deselected(items=others)
-            items[:] = kept
+            items[:0] = [item for item in self.sides.items(session) if self._selects(item.record)]
         position = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
         items.sort(key=lambda item: position(_case(item)))
 
