@@ -163,6 +163,8 @@ FAULTS = [
           chunks=spliced(lambda frames: [*frames, frames[-2]])),
     fault("sse.delta-after-terminal", "Sends a delta of a closed item after the terminal event.", AFTER,
           chunks=spliced(lambda frames: [*frames, *[one for one in frames if b".delta" in one][-1:]])),
+    fault("sse.text-done-after-terminal", "Sends the done event of a text after the terminal event.", AFTER,
+          events=lambda _, stream: sorted(stream, key=lambda event: is_a(event, "output_text.done"))),
     fault("sse.left-open", "Does not end the body after the terminal event.", AFTER, reply=ended("stall")),
     fault("sse.cut-at-the-end", "Closes the connection without the last chunk.", UNCUT, reply=ended("cut")),
     fault("sse.reset-at-the-end", "Resets the connection after the terminal event.", UNCUT,
