@@ -71,7 +71,7 @@ def test_none_does_not_think(received: Received) -> Findings:
         for event in received.events:
             if "reasoning" in event.type:
                 yield Finding(f"received {event.type} at {off}", "/type", event.index, "no reasoning", event.type)
-    if isinstance(received.response.get("usage"), dict) and (counted := received.tokens(*_DETAILS)):
+    if isinstance(received.response.get("usage"), dict) and (counted := received.tokens(*_DETAILS) or 0) > 0:
         pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
         yield Finding(f"reasoning_tokens is {counted} at {off}", pointer, received.event, 0, counted)
 

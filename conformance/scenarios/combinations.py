@@ -103,7 +103,7 @@ _CONTAINS = {
     ("form", "messages"): "messages, one with the role system",
     ("form", "parts"): "parts, one message with the role developer",
     ("form", "history"): "history, with messages of the assistant",
-    ("form", "round"): "a tool round",
+    ("form", "round"): "a tool round, its output as parts",
 }
 
 _SDK: Headers = (

@@ -67,6 +67,8 @@ FAULTS = [
           "turns.history-accepted", validate=refuse(out_of_order, "input")),
     fault("tools.one-round-only", "Responds with HTTP 500 to a second round of calls and outputs.",
           "tools.output-parts-accepted", validate=crash(second_round)),
+    fault("request.more-than-six-items-refused", "Refuses more than six input items.", "request.reasoning-returned",
+          validate=refuse(lambda body: len(input_items(body)) > 6, "input")),
     fault("request.long-history-refused", "Refuses more than five input items.", "turns.history-accepted",
           validate=refuse(lambda body: len(input_items(body)) > 5, "input")),
     fault("tools.no-thinking-with-tools", "Sends no reasoning if tools are declared.", "effort.high-thinks",

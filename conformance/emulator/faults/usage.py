@@ -54,6 +54,11 @@ def reasoning_off_total(usage: Dict) -> None:
     usage["total_tokens"] -= usage["output_tokens_details"]["reasoning_tokens"]
 
 
+def minus_one_without_reasoning(usage: Dict) -> None:
+    details = usage["output_tokens_details"]
+    details["reasoning_tokens"] = details["reasoning_tokens"] or -1
+
+
 def in_all(how: Callable[[object], object]) -> Callable[[Dict], object]:
     """Changes the three main counters in the same way."""
     names = ("input_tokens", "output_tokens", "total_tokens")
@@ -162,6 +167,8 @@ FAULTS = [
     counted("nulls", "Sends null for each counter.", COMPLETE, how=in_all(lambda _: None)),
     counted("negative", "Sends negative input_tokens.", COMPLETE, how=lambda usage: usage.update(
         input_tokens=-usage["input_tokens"], total_tokens=usage["output_tokens"] - usage["input_tokens"])),
+    counted("reasoning-unknown-is-negative", "Sends -1 as reasoning_tokens without reasoning.", COMPLETE,
+            how=minus_one_without_reasoning),
     counted("reasoning-is-a-string", "Sends reasoning_tokens as a string.", COMPLETE, how=lambda usage: usage[
         "output_tokens_details"].update(reasoning_tokens="0")),
     counted("total-off-by-one", "Sends total_tokens one too high.", SUM, how=change("total_tokens", lambda n: n + 1)),
