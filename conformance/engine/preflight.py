@@ -27,9 +27,9 @@ from conformance.scenarios.scenario import Scenario
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord, Pool, Sender
 
-Kind = Literal["", "path", "key", "model", "balance"]
+Kind = Literal["", "path", "key", "model", "balance", "away"]
 """How a request was refused. ``path``: 404 or 405. ``key``: 401 or 403. ``model``: unknown model. ``balance``: 402.
-Empty: in none of these ways."""
+``away``: 502, 503 or 504. Empty: in none of these ways."""
 
 #: Requests that confirm the first one's refusal, at most.
 _MAX_CONFIRMATIONS = 5
@@ -169,6 +169,8 @@ class Preflight:
         auth = auth if lacks else first.auth
         if kind == "path":
             return f"the Responses API is not at this path: {received}{self._path_hint(refused[0], auth)}"
+        if kind == "away":
+            return f"{received}{words}: the endpoint is not ready"
         if kind == "balance":
             return f"{received}{words}: the account of the key in {target.api_key_env} has no balance"
         if kind == "key":
@@ -220,6 +222,8 @@ def refusal_kind(exchange: Exchange) -> Kind:
     """How a request was refused (see :data:`Kind`)."""
     if exchange.status == 402:
         return "balance"
+    if exchange.status in (502, 503, 504):
+        return "away"
     if not exchange.refused:
         return ""
     if _UNKNOWN_MODEL.search(exchange.body[:20_000].decode("utf-8", "replace")):
