@@ -217,6 +217,9 @@ def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status
     [
         (404, b"<html>", "path"),
         (405, b"", "path"),
+        (200, b"\n<!-- 1 --><html><title>Sign in</title>", "page"),
+        (200, b"{}", ""),
+        (503, b"", "away"),
         (401, b"", "key"),
         (402, b"", "balance"),
         (403, b'{"error":"no"}', "key"),
