@@ -12,7 +12,7 @@ from conformance.proxy import conversation
 from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
 from conformance.proxy.upstream import CANARY
 
 #: The kinds of probes whose requests are compared member by member.
@@ -20,12 +20,6 @@ COMPARED = ("request",)
 
 #: The kinds of probes in which the upstream serves each request.
 SERVED = ("request", "repeated", "round-trip", "response", "media")
-
-#: Statuses after which a request can be sent again unchanged, with a chance of another result.
-RETRIED = (401, 407, 408, 409, 425, 429)
-
-#: The most upstream requests for one of the client.
-_MOST = 8
 
 
 @rule("request.served", *SERVED, "cancel-before")
@@ -110,56 +104,6 @@ def _has_other_text(pair: Pair) -> bool:
     return any(json.dumps(text, ensure_ascii=False)[1:-1] in received for text in others)
 
 
-@rule("request.sent-once", *ALL)
-def sent_once(view: View) -> Findings:
-    """No completion is requested again once the upstream has begun one."""
-    for at, pair in enumerate(view.record.pairs):
-        # Of requests sent together, one without its canary can belong to any of them.
-        legs = [leg for leg in pair.upstream if leg.notes.get("matched") or not view.record.about.get("together")]
-        begun = [leg for leg in legs if leg.ok and leg.chunks]
-        number = len(legs)
-        silent = [leg for leg in legs[:-1] if leg.ended == "left" and not leg.chunks]
-        if begun and legs[-1] is not begun[0]:
-            first = begun[0]
-            after = len(legs) - legs.index(first) - 1
-            message = (
-                f"the upstream received {number} requests for one of the client: {after} after it had sent "
-                f"{sum(len(chunk.data) for chunk in first.chunks)} bytes of a response with HTTP {first.status}"
-                + ", whose calls the proxy returned with results of its own"
-                * pair.has_own_results
-            )
-            yield Finding(message, 1, number, at, number - 1)
-        elif silent and pair.client.ok and "silence" in view.record.about["kinds"]:
-            seconds = (silent[0].ended_at - silent[0].began) / 1000
-            message = (
-                f"the upstream received {number} requests for one of the client: the proxy disconnected after "
-                f"{seconds:.1f} s of silence, in which the upstream worked, and sent the request again"
-            )
-            yield Finding(message, 1, number, at, number - 1)
-        elif number > _MOST:
-            yield Finding(
-                f"the upstream received {number} requests for one of the client", f"at most {_MOST}", number, at
-            )
-    if not any(pair.upstream for pair in view.record.pairs):
-        raise DoesNotApply("no request reached the upstream")
-
-
-@rule("request.no-useless-retry", "failure")
-def no_useless_retry(view: View) -> Findings:
-    """A refused request is not sent again unchanged."""
-    legs = view.pair.upstream
-    status = view.record.about.get("status", 0)
-    if not 400 <= status < 500 or status in RETRIED:
-        raise DoesNotApply("the upstream did not refuse the request")
-    if not legs:
-        raise CannotEvaluate("no request reached the upstream")
-    same = [leg for leg in legs[1:] if leg.body == legs[0].body]
-    if same:
-        yield Finding(
-            f"the upstream refused the request with {status}, and received it {len(legs)} times", 1, len(legs), 0, 1
-        )
-
-
 @rule("request.dialect", *COMPARED)
 def dialect(view: View) -> Findings:
     """The upstream request is valid JSON of its dialect, with its content type."""
@@ -195,20 +139,6 @@ def model(view: View) -> Findings:
     got, want = _compared(view)[1].model, view.settings["upstream_model"]
     if got != want:
         yield Finding(f"the upstream received the model {got!r}, expected {want!r}", want, got, 0, 0)
-
-
-@rule("request.model", "failure", "once")
-def model_again(view: View) -> Findings:
-    """The model is the same if the request is sent again."""
-    want = view.settings["upstream_model"]
-    for at, leg in enumerate(view.pair.upstream[1:], 1):
-        got = mapping(leg.json).get("model")
-        if got != want and leg.notes.get("matched"):
-            says = f"the upstream received the model {got!r} when the request was sent again, expected {want!r}"
-            yield Finding(says, want, got, 0, at)
-            return
-    if len(view.pair.upstream) < 2:
-        raise DoesNotApply("the request was sent once")
 
 
 def _compared(view: View) -> tuple[conversation.Conversation, conversation.Conversation]:

@@ -18,8 +18,10 @@ from conformance.proxy import (
     checks_credentials,
     checks_failure,
     checks_media,
+    checks_messages,
     checks_request,
     checks_response,
+    checks_retries,
     checks_stream,
 )
 from conformance.proxy.connections import leaves_streams
@@ -33,7 +35,10 @@ from conformance.results.results_file import ERROR
 
 #: The modules whose import registers the rules, in the order of evaluation: later rules know the findings of earlier
 #: ones.
-_MODULES = (checks_request, checks_media, checks_credentials, checks_response, checks_stream, checks_failure)
+_MODULES = (
+    checks_request, checks_retries, checks_media, checks_credentials, checks_response, checks_stream, checks_failure,
+    checks_messages,
+)  # fmt: skip
 
 #: Characters from which on a text is shown around its first difference alone.
 _LONG = 60

@@ -1,0 +1,38 @@
+"""Faults of gateways with retries, queues and defaults of their own, as rows like those of ``faults.py``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..shapes import to_json
+from .changes import given, texts
+from .habit import Context, Failure
+
+
+def _stack(ctx: Context, failure: Failure) -> Failure:
+    trace = 'Traceback (most recent call last):\n  File "/app/gateway/proxy.py", line 7, in relay'
+    return Failure(failure.status, f"{failure.message}: {trace}", failure.headers)
+
+
+def _redacted(ctx: Context, data: bytes) -> bytes:
+    """The texts of the user redacted in a request that is sent again, as a log shows them."""
+    again, ctx.body["_again"] = "_again" in ctx.body, True
+    redact = texts(lambda _: "[REDACTED]", "user")
+    return to_json(redact(ctx, json.loads(data))).encode() if again else data
+
+
+GATEWAY_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("one-plain-at-a-time", "Serves one plain request at a time.", "streaming.concurrent",
+     {"settings": {"one_at_a_time": "plain"}}),
+    ("redacts-retries", "Redacts the texts of a request that is sent again.", "request.texts",
+     {"settings": {"retries": 1, "retried": (500, 503)}, "raw": _redacted}),
+    ("shows-stack", "Shows a stack trace in errors.", "failure.no-internals", {"failure": _stack}),
+    ("one-call-a-turn", "Sends parallel_tool_calls: false with each request.", "request.nothing-added",
+     {"sent": given(parallel_tool_calls=False)}),
+)  # fmt: skip
+
+GATEWAY_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("options-without-stream", "Sends stream_options with plain requests.", "request.dialect",
+     {"sent": given(stream_options={"include_usage": True})}),
+)  # fmt: skip
