@@ -81,8 +81,9 @@ def honest(view: View) -> Findings:
         if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
             raise CannotEvaluate("ordinary responses cannot be read either")
         kind = leg.header("content-type", True)
+        same = ", passed on as it was" * (leg.reply == view.upstream().reply and bool(leg.reply))
         yield Finding(
-            f"{what}, and the client received HTTP {leg.status} with a body that is no response ({kind})",
+            f"{what}, and the client received HTTP {leg.status} with a body that is no response ({kind}{same})",
             "an error status",
             leg.status,
         )
@@ -128,7 +129,7 @@ def _is_copy(view: View) -> bool:
     before the announced one: the client sees what the upstream sent."""
     upstream, leg = view.upstream(), view.client
     hides_cut = upstream.ended in ("cut", "reset") and leg.ended == "clean" and not _ends_with_connection(leg)
-    if upstream.status != leg.status or hides_cut:
+    if not _same_status(view) or hides_cut:
         return False
     kinds = [one.header("content-type", True) for one in (upstream, leg)]
     bodies = [one.reply.decode("utf-8", "replace") for one in (upstream, leg)]
@@ -146,7 +147,13 @@ def _same_error(view: View) -> bool:
     """Whether a proxy of one dialect passed on the status and the error object, with members of its own beside it."""
     upstream, leg = view.upstream(), view.client
     errors = [_error(one.reply) for one in (upstream, leg)]
-    return view.dialect == "responses" and upstream.status == leg.status and bool(errors[0]) and errors[0] == errors[1]
+    return view.dialect == "responses" and _same_status(view) and bool(errors[0]) and errors[0] == errors[1]
+
+
+def _same_status(view: View) -> bool:
+    """Whether the status was passed on; another 2xx is reported by the rule about it."""
+    upstream, leg = view.upstream(), view.client
+    return upstream.status == leg.status or (upstream.ok and leg.ok)
 
 
 def _error(body: bytes) -> object:

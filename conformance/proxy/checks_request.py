@@ -215,8 +215,10 @@ def calls(view: View) -> Findings:
         same = [(other, its) for received_text, other, its in got if received_text == text]
         if same and call not in (other for other, _ in same):
             other_name = same[0][1]
-            says = f"tool result {at + 1} reached the upstream with the id {other_name}, not with that of its call"
-            yield Finding(f"{says}; the client sent {name}", name, other_name, 0, 0)
+            ids = [one[0] for turn in received.turns for one in turn.calls]
+            its_call = f", its call with the id {ids[call]}" if 0 <= call < len(ids) else ", not with that of its call"
+            says = f"tool result {at + 1} reached the upstream with the id {other_name}{its_call}"
+            yield Finding(f"{says}; the client sent {name} in both", name, other_name, 0, 0)
             return
 
 

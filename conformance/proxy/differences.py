@@ -39,7 +39,7 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
     does not belong there; each empty if there is none. White space between the texts is ignored, as texts are joined
     with it."""
     complete, at, extra = "\n".join(joined), 0, ""
-    for text in texts:
+    for number, text in enumerate(texts):
         if not text.strip() and text not in complete[at:]:
             continue
         found = complete.find(text, at)
@@ -47,7 +47,10 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
             # Skip what precedes the text with the same beginning, so that the first difference is shown.
             starts = (complete.find(start, at) for start in (text[:12], text[:3], text[:12].strip()) if start.strip())
             near = next((start for start in starts if start >= 0), -1)
-            return text, complete[near:] if near >= 0 else complete[at:].lstrip("\n"), extra
+            rest = complete[at:].lstrip("\n")
+            if near < 0 and any(one.strip() and rest.startswith(one) for one in texts[number + 1 :]):
+                rest = ""  # What follows is the next text: this one is lost.
+            return text, complete[near:] if near >= 0 else rest, extra
         extra = extra or complete[at:found].strip()
         at = found + len(text)
     return "", "", extra or complete[at:].strip()

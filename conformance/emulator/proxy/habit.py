@@ -94,10 +94,10 @@ class Settings:
     that are read of one chunk (None: all). `untyped_errors`: the event of an error in a stream is its object,
     without a type. `hides_key`: the upstream's key is removed from its messages. `limits`: a broken stream is
     incomplete. `packs`: a stream is compressed if the client accepts it, and sent at each of its `events`, or as a
-    `whole`. `connection`: what is wrong with the next requests on a connection of the client: the body of a
-    refused request is left `unread`, it `streams` to the client if it did before, or it `buffers` streams;
-    `unchunked`: a chunked body is taken for an empty one. `buffers_over` so many bytes of a request, its stream is
-    sent at its end (0: never)."""
+    `whole`; or every `plain` response. `connection`: what is wrong with the next requests on a connection of the
+    client: the body of a refused request is left `unread`, it `streams` to the client if it did before, or it
+    `buffers` streams; `unchunked`: a chunked body is taken for an empty one. `buffers_over` so many bytes of a
+    request, its stream is sent at its end (0: never)."""
 
     buffers: tuple[str, ...] = ()
     drains: str = ""
