@@ -13,6 +13,7 @@ from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_reques
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
+from conformance.proxy.script import FAILURE_TEXT
 from conformance.proxy.upstream import CANARY
 
 #: The kinds of probes whose requests are compared member by member.
@@ -38,6 +39,8 @@ def served(view: View) -> Findings:
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
         where += on_connection(view, good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
+        if not pair.upstream and FAILURE_TEXT.encode() in leg.reply:
+            where += ", with the error of the upstream for another request"
         where = " with stream: true" * leg.requests_stream + f", {where}"
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request{where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
@@ -131,6 +134,17 @@ def host(view: View) -> Findings:
     port = own.rpartition(":")[2]
     if sent.rpartition(":")[2] != port:
         yield Finding(f"the upstream request has Host: {sent}, expected that of the upstream", own, sent, 0, 0)
+
+
+@rule("request.hop-by-hop", "hop-by-hop")
+def hop_by_hop(view: View) -> Findings:
+    """No header that the client's Connection names is in the upstream request."""
+    leg = view.upstream()
+    named = [one.strip().lower() for one in (view.client.header("connection") or "").split(",")]
+    for name, value in leg.headers:
+        if name.lower() in named and value == view.client.header(name):
+            says = f"the upstream request has the header {name}, which the client's Connection names for its connection"
+            yield Finding(says, "no such header", value, 0, 0)
 
 
 @rule("request.model", *COMPARED)

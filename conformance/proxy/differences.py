@@ -236,7 +236,10 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     for name, tool in sent.tools.items():
         other = received.tools.get(name)
         if other is None:
-            yield Difference("request.tools", f"the tool {name} did not reach the upstream", name, [*received.tools])
+            says = f"the tool {name} did not reach the upstream"
+            if new := _renamed(tool, sent, received):
+                says = f"the tool {name} reached the upstream with the name {new}"
+            yield Difference("request.tools", says, name, [*received.tools])
         elif other["description"] != tool["description"]:
             says = text_differs(f"description of the tool {name}", tool["description"], other["description"])
             yield Difference("request.tools", says, tool["description"], other["description"])
@@ -251,6 +254,12 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     if extra and all(name in received.tools for name in sent.tools):  # Else it can be one with another name.
         message = f"the upstream received the tool {extra[0]}, which the client did not send"
         yield Difference("request.nothing-added", message, [*sent.tools], [*received.tools])
+
+
+def _renamed(tool: dict[str, Any], sent: Conversation, received: Conversation) -> str:
+    """The new name of a tool at the upstream: one that the client did not send, with the same description and
+    parameters; empty without one."""
+    return next((name for name, one in received.tools.items() if name not in sent.tools and one == tool), "")
 
 
 def _strict(name: str, want: Any, got: Any) -> Iterator[Difference]:

@@ -41,6 +41,14 @@ def _has_other_canary(pair: Pair) -> bool:
     return any(one not in known for one in CANARY.findall(pair.client.reply))
 
 
+def framed_twice(records: Sequence[Record]) -> list[str]:
+    """The probes whose response to the client has Transfer-Encoding and Content-Length: its end is unclear."""
+    headers = ("transfer-encoding", "content-length")
+    return [
+        one.probe for one in records for pair in one.pairs if all(pair.client.header(name, True) for name in headers)
+    ]
+
+
 def doneless(records: Sequence[Record]) -> list[str]:
     """The probes whose stream of the upstream has no [DONE], and whose client received no terminal event."""
     return [one.probe for one in records for pair in one.pairs[:1] if pair.upstream and _is_doneless(pair)]

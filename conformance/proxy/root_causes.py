@@ -43,6 +43,7 @@ _FOLLOWS = {
 _FOLLOWS_IN_PROBE = {
     "proxy.request.sent-once": ("proxy.failure.honest", "proxy.cancel.closed-in-silence"),
     "proxy.request.calls": ("proxy.request.dialect",),
+    "proxy.response.form": ("proxy.request.served", "proxy.streaming.text"),
     "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
     "lifecycle.indexes-dense": ("identity.event-fits-item",),
 }
@@ -104,6 +105,7 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint})
     for probes, order in (
         (facts.stopped, _STOPPED),
+        (facts.framed_twice, _BROKEN[:1]),
         (facts.broken, _BROKEN),
         (facts.damaged, _DAMAGED),
         (facts.suffix, _SUFFIX),

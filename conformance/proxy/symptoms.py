@@ -48,7 +48,7 @@ class Symptoms:
     response whose arguments are no JSON, if both occur. ``looped``: a proxy sent the calls of a response back to the
     upstream, with results of its own. ``together``: their requests were sent at the same time as others, or
     after concurrent ones. ``choiceless``: a stream of the upstream with a chunk without choices failed, as all of
-    them do. ``kept``, ``doneless`` and ``reordered``: :mod:`conformance.proxy.response_facts`."""
+    them do. ``kept``, ``framed_twice``, ``doneless`` and ``reordered``: :mod:`conformance.proxy.response_facts`."""
 
     broken: frozenset[str] = frozenset()
     damaged: frozenset[str] = frozenset()
@@ -64,6 +64,7 @@ class Symptoms:
     together: frozenset[str] = frozenset()
     choiceless: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    framed_twice: frozenset[str] = frozenset()
     doneless: frozenset[str] = frozenset()
     reordered: frozenset[str] = frozenset()
 
@@ -88,6 +89,7 @@ def symptoms(recording: Recording) -> Symptoms:
         frozenset(response_facts.together(recording.records)),
         frozenset(_choiceless(complete)),
         frozenset(response_facts.kept(recording.records)),
+        frozenset(response_facts.framed_twice(recording.records)),
         frozenset(response_facts.doneless(recording.records) if dialect == "chat" else ()),
         frozenset(response_facts.reordered(complete, dialect)),
     )

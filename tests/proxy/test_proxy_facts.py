@@ -125,6 +125,15 @@ def test_a_text_that_a_proxy_keeps_for_the_next_stream_is_one_cause() -> None:
     assert roots(records, found) == found
 
 
+def test_a_response_with_two_framings_is_one_cause() -> None:
+    two = replace(LEG, reply_headers=(("Transfer-Encoding", "chunked"), ("Content-Length", "2")))
+    records = {name: (name.partition(".")[0], Pair("kite0", two, (LEG,))) for name in ("request.string", "forms.gzip")}
+    found = ["response.form@request.string", "request.served@request.string", "forms.same-response@forms.gzip"]
+    assert roots(records, found) == found[:1]
+    records["forms.gzip"] = ("forms", Pair("kite0", LEG, (LEG,)))
+    assert roots(records, found) == [found[0], found[2]]
+
+
 def test_streams_that_need_done_are_one_cause() -> None:
     kind = (("Content-Type", "text/event-stream"),)
     open_stream = replace(LEG, reply_headers=kind, chunks=(Chunk(0.0, b'data: {"type": "response.created"}\n\n'),))

@@ -19,6 +19,7 @@ PROBES = {
     "request.no-useless-retry": "failure.400",
     "request.dialect": "request.string request.parts request.tool-results request.tools",
     "request.host": "request.string",
+    "request.hop-by-hop": "request.hop-by-hop",
     "request.model": "request.string failure.once-503",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "

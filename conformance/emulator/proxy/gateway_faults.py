@@ -15,6 +15,12 @@ def _stack(ctx: Context, failure: Failure) -> Failure:
     return Failure(failure.status, f"{failure.message}: {trace}", failure.headers)
 
 
+def _of_connection(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
+    """The headers, and those that the client's Connection names."""
+    named = [one.strip().lower() for one in ctx.headers.get("connection", "").split(",")]
+    return headers | {name: ctx.headers[name] for name in named if name in ctx.headers}
+
+
 def _string_content(body: Dict) -> Dict:
     messages = (one for one in body["output"] if one["type"] == "message")
     texts_of = {id(one): "".join(part["text"] for part in one["content"]) for one in messages}
@@ -51,6 +57,8 @@ GATEWAY_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      final(lambda body: {**body, "output": body["output"][::-1]}, stream=False)),
     ("counts-as-strings", "Sends token counts as strings.", "response.usage", final(_string_counts)),
     ("deltas-as-objects", "Sends the deltas of a text as objects.", "response.text", {"events": _object_deltas}),
+    ("passes-hop-by-hop", "Sends headers of the client's connection to the upstream.", "request.hop-by-hop",
+     {"headers": _of_connection}),
     ("shows-stack", "Shows a stack trace in errors.", "failure.no-internals", {"failure": _stack}),
     ("one-call-a-turn", "Sends parallel_tool_calls: false with each request.", "request.nothing-added",
      {"sent": given(parallel_tool_calls=False)}),
