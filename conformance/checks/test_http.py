@@ -25,7 +25,7 @@ from conformance.judge.common import (
     scenario_of,
     status_occurs_elsewhere,
 )
-from conformance.judge.encodings import must_be_encoded, why_not_json
+from conformance.judge.encodings import must_be_encoded, place_of, why_not_json
 from conformance.judge.envelopes import envelope_findings
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
@@ -177,7 +177,8 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
     except LimitExceeded as error:
         raise CannotEvaluate(f"the body contains {error}") from None
     except ValueError as error:
-        yield Finding(why_not_json(received, error), want="one JSON value", got=excerpt(received))
+        shown = excerpt(received, at=place_of(error, received.exchange.body))
+        yield Finding(why_not_json(received, error), want="one JSON value in UTF-8", got=shown)
 
 
 @check("http.no-duplicate-keys", over=RESPONSES, where=ANY_2XX)
