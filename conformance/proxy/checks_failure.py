@@ -188,7 +188,11 @@ def _ends_equally(view: View) -> bool:
     if view.dialect != "responses" or not upstream.ok or upstream.ended != "clean" or not streams(upstream):
         return False
     sent, taken = outcome(upstream, "responses"), outcome(view.client, "responses")
-    return sent.finish == UNFINISHED and (sent.text == taken.text or _changes_texts(view))
+    if sent.finish != UNFINISHED:
+        return False
+    # A proxy that buffers the text, which another rule reports, loses its end.
+    loses_end = "streaming.text" in view.failing and sent.text.startswith(taken.text)
+    return sent.text == taken.text or loses_end or _changes_texts(view)
 
 
 def _changes_texts(view: View) -> bool:

@@ -14,7 +14,7 @@ from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
 from conformance.proxy.script import FAILURE_TEXT
-from conformance.proxy.upstream import CANARY
+from conformance.proxy.upstream import CANARY, OF_NO_PROBE
 
 #: The kinds of probes whose requests are compared member by member.
 COMPARED = ("request",)
@@ -39,7 +39,9 @@ def served(view: View) -> Findings:
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
         where += on_connection(view, good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
-        if not pair.upstream and FAILURE_TEXT.encode() in leg.reply:
+        if not pair.upstream and OF_NO_PROBE.encode() in leg.reply:
+            where = where.replace("before the upstream", "and the upstream received an earlier request in its place")
+        elif not pair.upstream and FAILURE_TEXT.encode() in leg.reply:
             where += ", with the error of the upstream for another request"
         where = " with stream: true" * leg.requests_stream + f", {where}"
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request{where}"
