@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.proxy.checks_response import SENT, TAKEN, abandoned, counts_differ, ends_differ
+from conformance.proxy.checks_response import DELTAS, SENT, TAKEN, abandoned, counts_differ, ends_differ
 from conformance.proxy.differences import of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, streams
 from conformance.proxy.rules import Finding, Findings, View, at_client, on_connection, rule, status_of
@@ -62,7 +62,8 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
             return
     parts = deltas(view.client, "output_text")
     if streams(view.client) and parts != sent.text and not _fails(view, "response.text", bool(sent.calls)):
-        yield Finding(start + text_differs("deltas of the text", sent.text, parts, SENT, TAKEN), sent.text, parts)
+        says = start + text_differs("deltas of the text", sent.text, parts, SENT, TAKEN)
+        yield Finding(says, sent.text, parts, group=DELTAS)
         return
     if not _fails(view, "response.calls", len(sent.calls) > 1):
         for one in of_calls(sent.calls, taken.calls):

@@ -232,8 +232,10 @@ def calls(view: View) -> Findings:
         if same and call not in (other for other, _ in same):
             other_name = same[0][1]
             ids = [one[0] for turn in received.turns for one in turn.calls]
-            its_call = f", its call with the id {ids[call]}" if 0 <= call < len(ids) else ", not with that of its call"
-            says = f"tool result {at + 1} reached the upstream with the id {other_name}{its_call}"
+            of_call = ids[call] if 0 <= call < len(ids) else ""
+            its_call = f"its call with the id {of_call}" if of_call else "not with that of its call"
+            its_call = f"which {ids.count(of_call)} calls have" if of_call == other_name else its_call
+            says = f"tool result {at + 1} reached the upstream with the id {other_name}, {its_call}"
             yield Finding(f"{says}; the client sent {name} in both", name, other_name, 0, 0)
             return
 

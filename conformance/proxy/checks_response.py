@@ -43,7 +43,7 @@ def abandoned(view: View, sent: Outcome) -> bool:
 
 #: The groups of findings: deltas that differ while the complete text does not, reasoning that arrives as text, a final
 #: Response without what was streamed, and streams without an end.
-_DELTAS, _AS_TEXT, _FINAL, NO_END = "deltas", "reasoning as text", "final Response", "no end"
+DELTAS, _AS_TEXT, _FINAL, NO_END = "deltas", "reasoning as text", "final Response", "no end"
 
 #: The events of OpenAI for the summary of a reasoning item.
 _SUMMARY = "reasoning_summary_text"
@@ -78,7 +78,7 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         parts, wrong = deltas(view.client, kind), of_deltas(view.client, kind)
         if parts != want and (parts or wrong or kind == "output_text"):
             says = text_differs(f"deltas of the {member}", want, parts, SENT, TAKEN)
-            yield Finding(f"deltas of the {member}: {wrong}" if wrong else says, want, parts, group=_DELTAS)
+            yield Finding(f"deltas of the {member}: {wrong}" if wrong else says, want, parts, group=DELTAS)
 
 
 def _parts(leg: Leg) -> Iterator[dict[str, Any]]:
@@ -104,7 +104,7 @@ def reasoning(view: View) -> Findings:
     found = list(_texts(view, "reasoning_text", "reasoning"))
     yield from found
     if not found and lacks_item(view.client, "reasoning"):
-        found = [Finding("the final Response contains the reasoning, and the stream before it does not", group=_DELTAS)]
+        found = [Finding("the final Response contains the reasoning, and the stream before it does not", group=DELTAS)]
         yield from found
     kinds = [item.get("type") for item in received(view.client).output]
     if not found and "reasoning" in kinds and kinds[0] != "reasoning":
@@ -135,7 +135,7 @@ def calls(view: View) -> Findings:
     if parts and sorted(parts) != joined:
         says = "the deltas of the arguments have other characters than the arguments"
         yield Finding(f"{says}: {len(parts)} and {len(joined)} characters", "".join(joined)[:200], parts[:200],
-                      group=_DELTAS)  # fmt: skip
+                      group=DELTAS)  # fmt: skip
 
 
 @rule("response.finish", "response", "request")
@@ -234,11 +234,15 @@ def form(view: View) -> Findings:
         yield Finding(says, "a terminal event", None, group=NO_END)
 
 
+#: The content codings in use (RFC 9110 8.4.1); clients ignore other words, such as ``none``.
+_CODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd")
+
+
 def _unaccepted_coding(leg: Leg) -> str:
     """The content coding of a response whose request accepts identity alone; empty without one."""
     coding = (leg.header("content-encoding", True) or "").strip().lower()
     accepts = (leg.header("accept-encoding") or "").strip().lower()
-    return coding if accepts == "identity" and coding != "identity" and not leg.wrong_coding else ""
+    return coding if accepts == "identity" and coding in _CODINGS and not leg.wrong_coding else ""
 
 
 def _in_progress(leg: Leg, seconds: float) -> bool:
