@@ -194,7 +194,7 @@ def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event:
     for member in ("id", "role", "call_id", "name") if done else ():
         if member in item and item[member] != final.get(member):
             message = f"{member} of the final item differs from that in output_item.done"
-            yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
+            yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member, ABSENT))
 
 
 @check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=has_no_encoding_errors))
