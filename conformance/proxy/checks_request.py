@@ -14,6 +14,7 @@ from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
 from conformance.proxy.script import FAILURE_TEXT
+from conformance.proxy.texts import marked
 from conformance.proxy.upstream import CANARY, OF_NO_PROBE
 
 #: The kinds of probes whose requests are compared member by member.
@@ -91,8 +92,15 @@ def reaches(view: View) -> Findings:
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             form = conversation.form_of_input(pair.client.json)
             message = f"the upstream received a request without the user's input, sent as {form}"
-            message += f": it contains no {pair.canary}"
+            message += f": it contains no {pair.canary}{_user_text(view, pair.upstream[-1])}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
+
+
+def _user_text(view: View, leg: Leg) -> str:
+    """The last text of the user in an upstream request, for messages; empty without one."""
+    received = conversation.of(mapping(leg.json), view.dialect)
+    texts = [text for turn in received.turns if turn.role == "user" for text in turn.texts if text.strip()]
+    return f", the user's text is {marked(texts[-1], 0)}" if texts else ""
 
 
 def _other_canary(pair: Pair) -> str:
