@@ -409,3 +409,23 @@ def test_a_response_that_is_ended_early_has_no_content_and_no_usage(
     ]  # fmt: skip
     made = {one.requirement.rpartition(".")[2]: one.cause for one in with_root_causes(cases, {}, recording)}
     assert bool(made["usage"]) is follow
+
+
+def test_characters_that_are_lost_in_all_deltas_are_one_cause() -> None:
+    """A proxy that divides deltas by bytes loses characters of ordinary texts and of each form."""
+
+    def divided(text: str) -> str:
+        data = text.encode()
+        return "".join(data[at : at + 5].decode("utf-8", "ignore") for at in range(0, len(data), 5))
+
+    habit = Habit("divides", "", events=deltas("output_text", divided))
+    assert set(violated("responses", habit, ["response.text.stream", "form.crlf"])) == {"response.text"}
+
+
+def test_a_tool_with_another_name_is_named() -> None:
+    def request(name: str) -> conversation.Conversation:
+        tool = {"type": "function", "name": name, "description": "Plan.", "parameters": {"type": "object"}}
+        return conversation.of_responses({"input": "Fly.", "tools": [tool]})
+
+    (found,) = of_requests(request("planTrip"), request("plantrip"), True)
+    assert found.message == "the tool planTrip reached the upstream with the name plantrip"
