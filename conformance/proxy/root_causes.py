@@ -19,6 +19,7 @@ from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding, without_form
 from conformance.proxy.symptoms import symptoms
+from conformance.proxy.systematic import always_violated
 from conformance.proxy.texts import first_difference, lost_separator
 from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
@@ -108,7 +109,7 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}
-    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint})
+    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint} - always_violated(made))
     for probes, order in (
         (facts.stopped, _STOPPED),
         (facts.broken, _BROKEN),
@@ -162,8 +163,7 @@ def _of_fact(
     """The cases, those of rules (all if none is given) that are violated only in these probes with the first of the
     order as root cause."""
     found = [one for one in _roots(cases) if one.scenario in probes and (not rules or one.requirement in rules)]
-    named = [one for one in found if one.requirement in order]
-    if not named:
+    if not (named := [one for one in found if one.requirement in order]):
         return cases
     root = min(named, key=lambda one: (one.verdict != FAIL, order.index(one.requirement)))
     follows = {one.requirement for one in found} - {root.requirement} - _outside(cases, probes)

@@ -17,6 +17,7 @@ from conformance.proxy import conversation
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.root_causes import with_root_causes
+from conformance.proxy.systematic import always_violated
 from conformance.results.records import CaseRecord, FindingRecord
 
 #: Ordinary requests and responses, forms, and failures.
@@ -409,3 +410,51 @@ def test_a_response_that_is_ended_early_has_no_content_and_no_usage(
     ]  # fmt: skip
     made = {one.requirement.rpartition(".")[2]: one.cause for one in with_root_causes(cases, {}, recording)}
     assert bool(made["usage"]) is follow
+
+
+def _without_item_id(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in event.items() if name != "item_id" or "part" not in event}]
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ("passes-key", "credentials.client-key-kept"),
+        ("empty-final-output", "response.text"),
+        ("zero-usage", "response.usage"),
+    ],
+)
+def test_a_defect_of_each_response_does_not_hide_others_in_it(fault: str, rule: str) -> None:
+    """A finding about both sides explains the same content alone."""
+    both = FAULTS[fault]
+    habit = replace(both, events=_both(both.events, _without_item_id))
+    assert set(violated("chat", habit, ["response.*", "streaming.*"])) == {
+        rule,
+        "event.response.content_part.added.schema",
+    }
+
+
+def _both(first: Any, second: Any) -> Any:
+    if first is None:
+        return second
+    return lambda ctx, event: [made for one in first(ctx, event) for made in second(ctx, one)]
+
+
+def test_what_every_stream_lacks_is_no_matter_of_mixed_ones() -> None:
+    def case(verdict: str, at: int) -> CaseRecord:
+        return CaseRecord(f"sum.item@{at}", "sum.item", str(at), "sum", "MUST", verdict)
+
+    assert always_violated([case("fail", at) for at in range(5)]) == {"sum.item"}
+    assert always_violated([case("fail", at) for at in range(4)]) == set()
+    assert always_violated([*(case("fail", at) for at in range(5)), case("pass", 5)]) == set()
+
+
+def test_a_probe_without_a_response_is_inconclusive_for_the_rules_of_an_endpoint() -> None:
+    def failed(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{**event, "type": "response.failed"}] if event["type"] == "response.completed" else [event]
+
+    cases = evaluate(recorded("chat", Habit("", "", events=failed), ["response.text", "response.text.stream"])).cases
+    left_out = [one for one in cases if one.area == "lifecycle" and one.verdict == "inconclusive"]
+    assert [(one.scenario, str(one.reason)) for one in left_out] == [
+        ("response.text.stream", "the response failed: no rule of an endpoint is evaluated in this probe")
+    ]
