@@ -14,7 +14,7 @@ from conformance.emulator import Endpoint, serve
 from conformance.results.causes import causes
 from conformance.results.plain_words import listed, not_evaluated, refused_in_words
 from conformance.results.proposals import as_toml, proposals
-from conformance.results.records import CaseRecord
+from conformance.results.records import CaseRecord, FindingRecord
 from tests.support.dialects import DIALECTS
 from tests.support.lines import case, command
 from tests.support.running import KEY
@@ -69,7 +69,7 @@ def test_a_request_of_a_real_client_is_named_as_one() -> None:
 def test_the_end_of_a_long_message_is_shown() -> None:
     long = f"received HTTP 500: the beginning {'and so on ' * 40} the end"
     words = refused_in_words(case("request.model-accepted@text", "fail", long))
-    assert words.startswith("model ends in 500: the beginning")
+    assert words.startswith("the simplest request ends in 500: the beginning")
     assert words.endswith("the end")
     assert len(words) < 240
 
@@ -246,3 +246,12 @@ def test_a_cause_is_shown_at_an_ordinary_request(special: str, ordinary: str) ->
     ]
     (cause,) = causes(lines)
     assert [one.id for one in cause.cases] == [ordinary, special]
+
+
+def test_a_failure_of_the_simplest_request_is_not_one_of_its_model() -> None:
+    finding = FindingRecord("received HTTP 502: upstream error", want=200, got=502, scenario="text")
+    case = CaseRecord("request.model-accepted@text", "request.model-accepted", "text", "request", "MUST", "fail",
+                      findings=(finding,))  # fmt: skip
+    assert refused_in_words(case) == "the simplest request ends in 502: upstream error"
+    refused = replace(case, findings=(replace(finding, message="received HTTP 404: no such model", got=404),))
+    assert refused_in_words(refused) == "model is refused with 404: no such model"

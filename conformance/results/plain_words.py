@@ -99,6 +99,9 @@ _KINDS = (
     re.compile(r"(the upstream request is not valid: .*)"),
 )
 
+#: The rule about the request that has nothing special, and the statuses that are not about its model.
+_SIMPLEST, _FAILURE = "request.model-accepted", 500
+
 #: Other defects under one rule that are shown.
 _OTHERS = 2
 
@@ -193,6 +196,8 @@ def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     if _INTEGER.match(subject) and _FRACTION.search(actual[2] or ""):
         subject += ", as an integer,"
     status = int(actual[1])
+    if status >= _FAILURE and first.requirement == _SIMPLEST:
+        subject = "the simplest request"  # Its model is that of all others.
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_server_words(actual[2])}"
 
