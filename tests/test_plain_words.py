@@ -123,16 +123,13 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
           "b": "the upstream's response is incomplete: content_filter, the client's is completed",
           "c": "the upstream's response is completed, the client's is unfinished"},
          "also the upstream's response is completed, the client's is unfinished (in scenario c) (3 cases)"),
-        ("proxy.request.dialect",
-         {"a": "the upstream request is not valid: one", "c": "the upstream request is not valid: messages is empty"},
-         "(in scenario a); also the upstream request is not valid: messages is empty (in scenario c) (2 cases)"),
         ("request.malformed-json",
          {"a": "a completed response has no output item", "c": "received HTTP 500: Internal Server Error"},
          "no output item (in scenario a); also HTTP 500: Internal Server Error (in scenario c) (2 cases)"),
     ],
     ids=[
         "another status", "an error of another kind", "the other parameters that a proxy drops", "another tool",
-        "what else a proxy does with failures", "what else a proxy does with the end", "what else is not valid",
+        "what else a proxy does with failures", "what else a proxy does with the end",
         "a 5xx beside no status",
     ],
 )  # fmt: skip

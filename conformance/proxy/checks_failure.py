@@ -7,6 +7,7 @@ import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
+from conformance.proxy.endings import without_end
 from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, received, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, rule, status_of
@@ -74,7 +75,7 @@ def honest(view: View) -> Findings:
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
     elif claim == "unfinished" and not (_ends_equally(view) or _ends_with_connection(leg)):
-        ended = "the stream to the client ended as if it were complete, without a terminal event"
+        ended = without_end(leg).replace("ended without", "ended as if it were complete, without")
         if any(map(_is_untyped_error, frames(leg))):
             ended = "the client received an error in an event without a type, and no terminal event"
         yield Finding(f"{what}, and {ended}", "an error event, or a connection that ends early", "a clean end")

@@ -9,6 +9,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import objects
 from conformance.proxy.differences import Difference, of_calls
+from conformance.proxy.endings import without_end
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, lacks_item, outcome, received, streams
 from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
@@ -162,7 +163,8 @@ def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
             return f": the last of the {member} that it received is before {marked(want, first_difference(want, got))}"
     if not sent.text or sent.finish == UNFINISHED:
         return ""
-    usage = view.dialect == "chat" and b'"choices":[]' in view.upstream().reply
+    # Another finish reason can be that of the failure itself.
+    usage = view.dialect == "chat" and sent.finish == "completed" and b'"choices":[]' in view.upstream().reply
     return ", after the complete text" + ": a chunk with the usage and without choices followed" * usage
 
 
@@ -222,8 +224,7 @@ def form(view: View) -> Findings:
     elif leg.ended in ("cut", "reset", "time-out", "invalid"):
         yield Finding(f"the response to the client did not end: {leg.ended} ({leg.detail})", "clean", leg.ended)
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
-        says = "the stream to the client ended without a terminal event"
-        yield Finding(says, "a terminal event", None, group=NO_END)
+        yield Finding(without_end(leg), "a terminal event", None, group=NO_END)
 
 
 def _in_progress(leg: Leg, seconds: float) -> bool:
@@ -283,7 +284,7 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     if taken.finish == FAILED and _fails(view, "response.finish"):
         raise CannotEvaluate("the ordinary form of the response fails too")
     if taken.finish == UNFINISHED and streams(view.client) and not _fails(view, "response.form"):
-        yield Finding(f"{start}the stream to the client ended without a terminal event", "a terminal event", None)
+        yield Finding(start + without_end(view.client), "a terminal event", None)
         return
     for member, other in _ASPECTS.items():
         want, got = getattr(sent, member), getattr(taken, member)

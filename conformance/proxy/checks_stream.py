@@ -86,7 +86,7 @@ def _damaged(leg: Leg, sent: Outcome, taken: Outcome) -> Finding | None:
     return Finding(_BESIDE + found.message, found.want, found.got) if found else None
 
 
-@rule("streaming.concurrent", "concurrent")
+@rule("streaming.concurrent", "concurrent", "concurrent-plain")
 def concurrent(view: View) -> Findings:
     """All requests reach the upstream before the first response ends."""
     _needs_matched(view)

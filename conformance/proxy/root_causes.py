@@ -57,6 +57,7 @@ _FOLLOWS = {
 _FOLLOWS_IN_PROBE = {
     "proxy.request.sent-once": ("proxy.failure.honest", "proxy.cancel.closed-in-silence"),
     "proxy.request.calls": ("proxy.request.dialect",),
+    "proxy.request.dialect": ("proxy.request.served",),
     "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
     "lifecycle.indexes-dense": ("identity.event-fits-item",),
 }
@@ -174,8 +175,7 @@ def _of_rule(cases: list[CaseRecord], root: str, rules: Sequence[str]) -> list[C
     """The cases, those of some rules with the case of another rule as root cause, if that is violated in each of their
     probes."""
     roots = {one.scenario: one for one in reversed(_roots(cases)) if one.requirement == root}
-    outside = _outside(cases, roots)
-    for rule in set(rules) - outside:
+    for rule in set(rules) - _outside(cases, roots):
         first = next((roots[one.scenario] for one in _roots(cases) if one.requirement == rule), None)
         if first is not None:
             cases = _caused(cases, {one.id: first.id for one in cases if one.requirement == rule}, first)

@@ -21,6 +21,9 @@ _STATUS = re.compile(r"\bHTTP \d{3}")
 _Key = tuple[str, str, str]
 
 
+#: A rule of which each other message is another defect: what makes an upstream request invalid.
+_OF_SEVERAL = "proxy.request.dialect"
+
 #: Bytes of a request up to which a reader sees what is special about it.
 _READABLE = 1_000
 
@@ -80,7 +83,10 @@ def _defects(roots: Sequence[CaseRecord]) -> dict[str, _Key]:
 
 
 def _trait(line: CaseRecord) -> str:
-    """What the requests that are refused like that of a case share, where it is a documented one; empty otherwise."""
+    """What the requests that are refused like that of a case share, where it is a documented one, or what makes the
+    upstream request of a proxy invalid; empty otherwise."""
+    if line.requirement == _OF_SEVERAL:
+        return without_numbers(line.message)
     return next((one.trait for one in line.findings[:1] if one.want == 200), "")
 
 

@@ -102,6 +102,9 @@ _KINDS = (
 #: The rule about the request that has nothing special, and the statuses that are not about its model.
 _SIMPLEST, _FAILURE = "request.model-accepted", 500
 
+#: The rule about failures of the upstream, and what the client receives, behind what the failure is.
+_HONEST, _FAILURE_OF = "proxy.failure.honest", re.compile(", and (?:the client|the proxy|the stream) .*")
+
 #: Other defects under one rule that are shown.
 _OTHERS = 2
 
@@ -147,7 +150,7 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
 
 def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
     """The findings of other cases of a rule about a proxy that another defect shows; empty if there are none."""
-    known, found = {_kind(first)}, ""
+    known, found = {_kind(first)}, _other_failures(first, others)
     for one in others:
         kind = _kind(one)
         if one.findings and kind and kind not in known and len(known) <= _OTHERS:
@@ -157,6 +160,14 @@ def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
             words = groups[0] if len(groups) == 1 else message
             found += f"; also {shortened(words, _MESSAGE)} ({in_scenario(one.findings[0].scenario or one.scenario)})"
     return found
+
+
+def _other_failures(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
+    """How many other failures of the upstream end for the client as the first one does; empty for fewer than two."""
+    # In the words of the rule, the failure is what precedes the end.
+    alike = {_FAILURE_OF.sub("", one.message) for one in (first, *others) if _FAILURE_OF.search(one.message)
+             and first.requirement == _HONEST and _kind(one) == _kind(first)}  # fmt: skip
+    return f"; so it does after {len(alike) - 1} other failures of the upstream" if len(alike) > _OTHERS else ""
 
 
 def _kind(line: CaseRecord) -> tuple[str, ...]:

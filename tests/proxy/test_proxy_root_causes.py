@@ -18,6 +18,8 @@ from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.root_causes import with_root_causes
 from conformance.proxy.systematic import always_violated
+from conformance.results.causes import causes
+from conformance.results.plain_words import in_words
 from conformance.results.records import CaseRecord, FindingRecord
 
 #: Ordinary requests and responses, forms, and failures.
@@ -458,3 +460,49 @@ def test_a_probe_without_a_response_is_inconclusive_for_the_rules_of_an_endpoint
     assert [(one.scenario, str(one.reason)) for one in left_out] == [
         ("response.text.stream", "the response failed: no rule of an endpoint is evaluated in this probe")
     ]
+
+
+@pytest.mark.parametrize(("value", "tools", "found"), [
+    (False, True, {"request.nothing-added"}), (True, True, set()), (False, False, set()),
+])  # fmt: skip
+def test_parallel_calls_that_a_proxy_switches_off_are_a_value_it_adds(
+    value: bool, tools: bool, found: set[str]
+) -> None:
+    habit = Habit("", "", sent=lambda ctx, body: {**body, "parallel_tool_calls": value})
+    assert set(violated("chat", habit, ["request.tools" if tools else "request.string"])) == found
+
+
+def test_plain_requests_that_wait_for_each_other_are_reported() -> None:
+    found = violated("chat", Habit("", "", settings={"one_at_a_time": True}), ["response.text", "concurrent.plain"])
+    assert set(found) == {"streaming.concurrent"}
+    assert "7 of 8 concurrent requests" in found["streaming.concurrent"]
+
+
+def test_a_terminal_event_without_a_response_is_named() -> None:
+    def without(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        name = "response" if event.get("type") == "response.completed" else ""
+        return [{key: value for key, value in event.items() if key != name}]
+
+    found = violated("chat", Habit("", "", events=without), ["response.text.stream"])
+    assert list(found) == ["response.form"]
+    assert found["response.form"].endswith("the stream to the client ended with response.completed without a Response")
+
+
+def test_each_message_about_an_invalid_upstream_request_is_a_cause() -> None:
+    def case(probe: str, message: str) -> CaseRecord:
+        rule = "proxy.request.dialect"
+        return CaseRecord(f"{rule}@{probe}", rule, probe, "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+
+    lines = [case("a", "messages is empty"), case("b", "the call call_1 has no result"),
+             case("c", "the call call_2 has no result")]  # fmt: skip
+    assert [len(one.cases) for one in causes(lines)] == [2, 1]
+
+
+def test_failures_that_end_alike_are_counted() -> None:
+    def case(probe: str, failure: str) -> CaseRecord:
+        rule, says = "proxy.failure.honest", f"the upstream {failure}, and the client received a completed response"
+        return CaseRecord(f"{rule}@{probe}", rule, probe, "proxy", "MUST", "fail", findings=(FindingRecord(says),))
+
+    kinds = ("sent an HTML page", "sent an empty body", "sent an HTML page", "closed the connection")
+    (cause,) = causes([case(f"failure.{at}", kind) for at, kind in enumerate(kinds)])
+    assert "completed response; so it does after 2 other failures of the upstream" in in_words(cause)
