@@ -165,9 +165,9 @@ def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
 def _other_failures(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
     """How many other failures of the upstream end for the client as the first one does; empty for fewer than two."""
     # In the words of the rule, the failure is what precedes the end.
-    alike = {_FAILURE_OF.sub("", one.message) for one in (first, *others) if _FAILURE_OF.search(one.message)
+    equal = {_FAILURE_OF.sub("", one.message) for one in (first, *others) if _FAILURE_OF.search(one.message)
              and first.requirement == _HONEST and _kind(one) == _kind(first)}  # fmt: skip
-    return f"; so it does after {len(alike) - 1} other failures of the upstream" if len(alike) > _OTHERS else ""
+    return f"; so it does after {len(equal) - 1} other failures of the upstream" if len(equal) > _OTHERS else ""
 
 
 def _kind(line: CaseRecord) -> tuple[str, ...]:
