@@ -9,6 +9,7 @@ from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy.endings import without_end
 from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, received, streams
+from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, rule, status_of
 from conformance.proxy.texts import same_json
@@ -199,6 +200,8 @@ def no_hang(view: View) -> Findings:
         raise DoesNotApply("the upstream hangs: the time-out of the proxy decides")
     if _claim(view.client) == "open":
         seconds = (view.client.ended_at - view.client.began) / 1000
+        if len(view.pair.upstream) > 1 and view.client.detail != HUNG:
+            raise CannotEvaluate(f"the proxy still sent its request again after {seconds:.0f} s")
         yield Finding(
             f"{_what(view)}, and the response to the client had not ended after {seconds:.0f} s", "an end", "open"
         )

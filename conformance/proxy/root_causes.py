@@ -19,7 +19,7 @@ from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding, without_form
 from conformance.proxy.symptoms import symptoms
-from conformance.proxy.systematic import always_violated
+from conformance.proxy.systematic import always_violated, with_twins
 from conformance.proxy.texts import first_difference, lost_separator
 from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
@@ -33,7 +33,7 @@ Places = Mapping[str, tuple[Record, Finding]]
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
 _TEXTS = (
     "request.reaches-upstream", "request.texts", "request.system-texts", "request.media", "request.calls",
-    "request.tools", "request.parameters", "request.nothing-added", "response.text", "response.reasoning",
+    "request.tools", "request.nothing-added", "request.parameters", "response.text", "response.reasoning",
     "response.call-ids", "response.calls",
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-ke
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = with_unfinished(_with_lost_turns(_with_consequences(_grouped(cases, places))))
+    made = with_twins(with_unfinished(_with_lost_turns(_with_consequences(_grouped(cases, places)))))
     made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}
@@ -248,7 +248,7 @@ def _with_lost_turns(cases: list[CaseRecord]) -> list[CaseRecord]:
 def _roles_without_content(message: str) -> set[str]:
     """The roles whose turns arrive without their text or calls, by a finding; an empty string for another finding."""
     if _NO_CALLS.match(message):
-        return {"assistant", "tool"}
+        return {"tool"}  # The turn of the call can be there without it.
     return {match[1] if (match := _WITHOUT_TEXT.match(message)) else ""}
 
 

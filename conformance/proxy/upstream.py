@@ -186,6 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             number = expected.count
             expected.count += 1
             expected.running += 1
+            upstream.patience.active_at = time.monotonic()  # Also where its response ends at once.
         expected.arrived.set()
         sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
         leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)

@@ -21,8 +21,11 @@ _STATUS = re.compile(r"\bHTTP \d{3}")
 _Key = tuple[str, str, str]
 
 
-#: A rule of which each other message is another defect: what makes an upstream request invalid.
-_OF_SEVERAL = "proxy.request.dialect"
+#: Rules of which each other message is another defect: what makes an upstream request invalid, and documented requests
+#: that are not served, by the class of the status and whether they reached the upstream.
+_DIALECT, _SERVED, _NOT_SERVED = (
+    "proxy.request.dialect", "proxy.request.served", re.compile(r"HTTP (\d)\d\d .*?, (before|although)"),
+)  # fmt: skip
 
 #: Bytes of a request up to which a reader sees what is special about it.
 _READABLE = 1_000
@@ -85,8 +88,10 @@ def _defects(roots: Sequence[CaseRecord]) -> dict[str, _Key]:
 def _trait(line: CaseRecord) -> str:
     """What the requests that are refused like that of a case share, where it is a documented one, or what makes the
     upstream request of a proxy invalid; empty otherwise."""
-    if line.requirement == _OF_SEVERAL:
+    if line.requirement == _DIALECT:
         return without_numbers(line.message)
+    if line.requirement == _SERVED and (found := _NOT_SERVED.search(line.message)):
+        return " ".join(found.groups())
     return next((one.trait for one in line.findings[:1] if one.want == 200), "")
 
 

@@ -78,7 +78,9 @@ _STATUS_WORDS = re.compile(
 )
 
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
-_NAMED = re.compile(r"([a-z_ ]+): the (?:client|upstream) sent ")
+_NAMED = re.compile(
+    r"(?:the upstream received (?=[a-z_]+ = )|(?=[a-z_ ]+: the (?:client|upstream) sent ))([a-z_ ]+?)(?=:| =)"
+)
 
 #: The rule about one effort.
 _EFFORT = r"effort\.(\w+)-accepted"

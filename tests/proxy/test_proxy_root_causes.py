@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -14,10 +15,16 @@ from conformance.emulator.proxy import FAULTS
 from conformance.emulator.proxy.changes import deltas, final, message_text, messages
 from conformance.emulator.proxy.habit import CLEAN, Context, Failure, Habit
 from conformance.proxy import conversation
+from conformance.proxy.delivery import Expected
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
+from conformance.proxy.kit import Clock, Settings, plan
+from conformance.proxy.patience import HUNG
+from conformance.proxy.records import Recording
 from conformance.proxy.root_causes import with_root_causes
-from conformance.proxy.systematic import always_violated
+from conformance.proxy.run import open_upstream
+from conformance.proxy.script import Script, json_response
+from conformance.proxy.systematic import always_violated, with_twins
 from conformance.results.causes import causes
 from conformance.results.plain_words import in_words
 from conformance.results.records import CaseRecord, FindingRecord
@@ -506,3 +513,76 @@ def test_failures_that_end_alike_are_counted() -> None:
     kinds = ("sent an HTML page", "sent an empty body", "sent an HTML page", "closed the connection")
     (cause,) = causes([case(f"failure.{at}", kind) for at, kind in enumerate(kinds)])
     assert "completed response; so it does after 2 other failures of the upstream" in in_words(cause)
+
+
+def test_a_value_in_place_of_each_other_is_one_that_the_proxy_adds() -> None:
+    habit = Habit("", "", sent=lambda ctx, body: {**body, "temperature": 0.7, "max_tokens": 4096})
+    recording = recorded("chat", habit, ["request.string", "request.hard-text", "request.other-values"])
+    cases = evaluate(recording).cases
+    (cause,) = [one for one in causes(cases) if one.verdict == "fail"]
+    assert in_words(cause).startswith("the upstream received temperature = 0.7, which the client did not send")
+    assert in_words(cause).endswith("; also max_output_tokens")
+
+
+def test_calls_without_their_turns_are_lost_with_those_of_their_results() -> None:
+    """The turn of a call stays, without the call, where its text does."""
+
+    def case(rule: str, message: str) -> CaseRecord:
+        name = f"proxy.request.{rule}"
+        return CaseRecord(f"{name}@x", name, "x", "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+
+    order = case("roles-and-order", "the turns are in the order user, assistant, expected user, assistant, tool, user")
+    lost = "calls: the client sent 1, the upstream received 0; results: the client sent 1, the upstream received 0"
+    made = with_root_causes([order, case("calls", lost)], {}, Recording({"dialect": "chat"}, ()))
+    assert [one.cause for one in made] == ["", order.id]
+
+
+def test_a_text_that_breaks_the_plain_response_and_its_stream_is_one_cause() -> None:
+    def case(rule: str, probe: str, message: str) -> CaseRecord:
+        return CaseRecord(f"{rule}@{probe}", rule, probe, "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+
+    served = case(
+        "proxy.request.served", "response.text", "the client received HTTP 500, although the upstream served it"
+    )
+    says = "the response to the client did not end: cut"
+    stream, other = (case("proxy.response.form", f"response.{one}.stream", says) for one in ("text", "call"))
+    assert [one.cause for one in with_twins([served, stream])] == ["", served.id]
+    assert [one.cause for one in with_twins([served, stream, other])] == ["", "", ""]
+
+
+def test_a_form_without_an_end_is_named_although_a_text_has_none_either() -> None:
+    def event(ctx: Context, one: dict[str, Any]) -> list[dict[str, Any]]:
+        kind = str(one.get("type"))
+        ctx.body["_ends"] = ctx.body.get("_ends", True) and kind.startswith("response.") and "漢字かな" not in str(one)
+        return [] if kind == "response.completed" and not ctx.body["_ends"] else [one]
+
+    probes = ["response.reasoning.stream", "response.text-and-call.stream", "form.unknown-events"]
+    found = violated("responses", Habit("", "", events=event), probes)
+    assert found["forms.same-response"].endswith("the stream to the client ended without a terminal event")
+
+
+def test_a_proxy_that_still_sends_its_request_again_does_not_hang() -> None:
+    (record,) = recorded("chat", CLEAN, ["failure.503"]).records
+    pair = record.pairs[0]
+    client = replace(pair.client, status=None, chunks=(), ended="time-out", detail="")
+    for upstream, detail, verdict in ((2, "", "inconclusive"), (1, "", "fail"), (2, HUNG, "fail")):
+        legs = tuple(pair.upstream[:1] * upstream)
+        pairs = (replace(pair, client=replace(client, detail=detail), upstream=legs),)
+        settings = recorded("chat", CLEAN, ["request.string"]).settings
+        cases = evaluate(Recording(settings, (replace(record, pairs=pairs),))).cases
+        assert next(one.verdict for one in cases if one.requirement == "proxy.failure.no-hang") == verdict
+
+
+def test_a_request_that_the_upstream_refuses_at_once_is_activity() -> None:
+    """A proxy that waits longer between its attempts was said to hang in the middle of them."""
+    settings = Settings("", "chat", "m", "client-key", "upstream-key", wait=0.5, silence=0.4, limit=4.0)
+    with open_upstream(settings, 0, Clock()) as upstream:
+        refusal = json_response(503, {"error": {"message": "busy"}})
+        upstream.expect(
+            Expected("kite0a0b0c0d0e", Script(plan("kite0a0b0c0d0e"), refuse=(refusal,)), lambda text: False)
+        )
+        upstream.patience.active_at = 0.0
+        connection = HTTPConnection("127.0.0.1", int(upstream.url.split(":")[2].partition("/")[0]))
+        connection.request("POST", "/v1/chat/completions", b'{"messages": ["kite0a0b0c0d0e"]}')
+        assert connection.getresponse().status == 503
+        assert upstream.patience.active_at > 0
