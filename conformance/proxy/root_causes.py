@@ -19,7 +19,7 @@ from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding, without_form
 from conformance.proxy.symptoms import symptoms
-from conformance.proxy.systematic import always_violated, with_twins
+from conformance.proxy.systematic import always_violated, with_plain_causes
 from conformance.proxy.texts import first_difference, lost_separator
 from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
@@ -106,7 +106,7 @@ _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-ke
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = with_twins(with_unfinished(_with_lost_turns(_with_consequences(_grouped(cases, places)))))
+    made = with_plain_causes(with_unfinished(_with_lost_turns(_with_consequences(_grouped(cases, places)))))
     made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}

@@ -18,7 +18,7 @@ _FORM, _CUT = "proxy.response.form", "did not end: cut"
 _ENOUGH = 5
 
 
-def with_twins(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
+def with_plain_causes(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
     """The cases, those of streams that are interrupted with the case of the same plain request as root cause, if that
     is not served either although the upstream served it: the proxy fails on what both responses contain."""
     roots = [one for one in cases if one.has_problem and not one.cause]

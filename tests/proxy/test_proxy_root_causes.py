@@ -24,7 +24,7 @@ from conformance.proxy.records import Recording
 from conformance.proxy.root_causes import with_root_causes
 from conformance.proxy.run import open_upstream
 from conformance.proxy.script import Script, json_response
-from conformance.proxy.systematic import always_violated, with_twins
+from conformance.proxy.systematic import always_violated, with_plain_causes
 from conformance.results.causes import causes
 from conformance.results.plain_words import in_words
 from conformance.results.records import CaseRecord, FindingRecord
@@ -546,8 +546,8 @@ def test_a_text_that_breaks_the_plain_response_and_its_stream_is_one_cause() -> 
     )
     says = "the response to the client did not end: cut"
     stream, other = (case("proxy.response.form", f"response.{one}.stream", says) for one in ("text", "call"))
-    assert [one.cause for one in with_twins([served, stream])] == ["", served.id]
-    assert [one.cause for one in with_twins([served, stream, other])] == ["", "", ""]
+    assert [one.cause for one in with_plain_causes([served, stream])] == ["", served.id]
+    assert [one.cause for one in with_plain_causes([served, stream, other])] == ["", "", ""]
 
 
 def test_a_form_without_an_end_is_named_although_a_text_has_none_either() -> None:
