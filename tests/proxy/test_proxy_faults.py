@@ -62,7 +62,8 @@ PROBES = {
     "cancel.upstream-closed": "cancel.stream cancel.many",
     "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
     "cancel.next-served": "cancel.stream cancel.many",
-    "failure.honest": "failure.cut-in-text.stream failure.untyped-error.stream failure.500 failure.empty-stream.stream "
+    "failure.honest": "failure.failed "
+    "failure.cut-in-text.stream failure.untyped-error.stream failure.500 failure.empty-stream.stream "
     "failure.invalid-event.stream "
     "failure.cut-in-body",
     "failure.client-error-kept": "failure.400 failure.429",
