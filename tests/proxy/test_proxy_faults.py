@@ -51,7 +51,7 @@ PROBES = {
     "response.usage": "response.reasoning response.text.stream",
     "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
     "silence.middle failure.after.stream connection.after-stream",
-    "response.not-mixed": "concurrent.streams concurrent.calls concurrent.plain",
+    "response.not-mixed": "failure.500 failure.503 concurrent.streams concurrent.calls concurrent.plain",
     "streaming.text": "streaming.text streaming.after-tools connection.stream",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",

@@ -34,6 +34,11 @@ def _completed(body: Dict) -> Dict:
     return {**body, "status": "completed", "error": None} if body.get("status") == "failed" else body
 
 
+def _last_request(ctx: Context, failure: Failure) -> Failure:
+    last, ctx.memory["failed"] = ctx.memory.get("failed", ""), json.dumps(ctx.body.get("input"))
+    return Failure(failure.status, f"{failure.message} {last}".strip(), failure.headers)
+
+
 def _string_content(body: Dict) -> Dict:
     messages = (one for one in body["output"] if one["type"] == "message")
     texts_of = {id(one): "".join(part["text"] for part in one["content"]) for one in messages}
@@ -73,6 +78,8 @@ GATEWAY_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("passes-hop-by-hop", "Sends headers of the client's connection to the upstream.", "request.hop-by-hop",
      {"headers": _of_connection}),
     ("hashes-tool-names", "Replaces long names of tools, also in earlier calls.", "request.tools", {"sent": _hashed}),
+    ("shows-last-request", "Shows the input of the request that failed before in errors.", "response.not-mixed",
+     {"failure": _last_request}),
     ("shows-stack", "Shows a stack trace in errors.", "failure.no-internals", {"failure": _stack}),
     ("one-call-a-turn", "Sends parallel_tool_calls: false with each request.", "request.nothing-added",
      {"sent": given(parallel_tool_calls=False)}),
