@@ -6,7 +6,9 @@ import json
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import DONE_MARKER, mapping
+from conformance.proxy.endings import without_end
 from conformance.proxy.outcomes import FAILED, FINISHES, UNFINISHED, WITHOUT_STATUS, frames, outcome, received, streams
+from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import Finding, Findings, View, must_not_be_limited, rule, status_of
 from conformance.proxy.texts import same_json
@@ -73,7 +75,7 @@ def honest(view: View) -> Findings:
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
     elif claim == "unfinished" and not (_ends_equally(view) or _ends_with_connection(leg)):
-        ended = "the stream to the client ended as if it were complete, without a terminal event"
+        ended = without_end(leg).replace("ended without", "ended as if it were complete, without")
         if any(map(_is_untyped_error, frames(leg))):
             ended = "the client received an error in an event without a type, and no terminal event"
         yield Finding(f"{what}, and {ended}", "an error event, or a connection that ends early", "a clean end")
@@ -209,6 +211,8 @@ def no_hang(view: View) -> Findings:
         raise DoesNotApply("the upstream hangs: the time-out of the proxy decides")
     if _claim(view.client) == "open":
         seconds = (view.client.ended_at - view.client.began) / 1000
+        if len(view.pair.upstream) > 1 and view.client.detail != HUNG:
+            raise CannotEvaluate(f"the proxy still sent its request again after {seconds:.0f} s")
         yield Finding(
             f"{what_failed(view)}, and the response to the client had not ended after {seconds:.0f} s", "an end", "open"
         )

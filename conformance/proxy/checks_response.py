@@ -9,6 +9,7 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import objects
 from conformance.proxy.differences import Difference, of_calls
+from conformance.proxy.endings import without_end
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, lacks_item, outcome, received, streams
 from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
@@ -164,7 +165,8 @@ def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
             return f": the last of the {member} that it received is before {marked(want, first_difference(want, got))}"
     if not sent.text or sent.finish == UNFINISHED:
         return ""
-    usage = view.dialect == "chat" and b'"choices":[]' in view.upstream().reply
+    # Another finish reason can be that of the failure itself.
+    usage = view.dialect == "chat" and sent.finish == "completed" and b'"choices":[]' in view.upstream().reply
     return ", after the complete text" + ": a chunk with the usage and without choices followed" * usage
 
 
@@ -230,8 +232,7 @@ def form(view: View) -> Findings:
         says = f"the response to the client did not end: {leg.ended} ({leg.detail})"
         yield Finding(says, "clean", leg.ended, group=NO_END * (leg.ended == "time-out"))
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
-        says = "the stream to the client ended without a terminal event"
-        yield Finding(says, "a terminal event", None, group=NO_END)
+        yield Finding(without_end(leg), "a terminal event", None, group=NO_END)
 
 
 #: The content codings in use (RFC 9110 8.4.1); clients ignore other words, such as ``none``.

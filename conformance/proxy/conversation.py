@@ -305,7 +305,8 @@ def _set_format(made: Conversation, value: Any) -> None:
 
 def _set_other(made: Conversation, body: dict[str, Any]) -> None:
     for name, neutral in _OTHER.items():
-        if body.get(name) is not None and body[name] not in neutral:
+        has_effect = name != "parallel_tool_calls" or bool(body.get("tools"))
+        if has_effect and body.get(name) is not None and body[name] not in neutral:
             made.parameters[name] = body[name]
 
 

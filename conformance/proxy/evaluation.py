@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from conformance.proxy.records import Record, Recording
 from conformance.proxy.root_causes import with_root_causes
 from conformance.proxy.rules import AREA, RULES, Finding, Rule, View
 from conformance.proxy.texts import first_difference, marked
+from conformance.results.across_sides import with_causes_of
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 from conformance.results.results_file import ERROR
 
@@ -50,10 +51,6 @@ _WITHOUT_BODY = (
     "request.dialect", "request.sent-once", "credentials.client-key-kept", "credentials.upstream-key-sent",
     "credentials.upstream-key-hidden", "failure.no-address",
 )  # fmt: skip
-
-#: The rules about what the upstream receives, and those of them that can explain the client's response too.
-_OF_REQUESTS = ("request.", "credentials.")
-_OF_BOTH = ("request.served", "request.dialect", "request.sent-once")
 
 _VERDICTS = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
@@ -88,23 +85,12 @@ def evaluate(recording: Recording) -> Evaluated:
             if finding is not None:
                 places[case.id] = (record, finding)
                 failing.setdefault(rule.id, []).append(record.probe)
-    endpoint = evaluate_endpoint(recording, _explained(failing))
+    endpoint = with_causes_of(evaluate_endpoint(recording), [one for one in cases if one.has_problem])
     known = {record.probe: record for record in recording.records}
     for case in endpoint:
         if case.findings and case.scenario in known:
             places[case.id] = known[case.scenario], Finding(case.message)
     return Evaluated(with_root_causes([*cases, *endpoint], places, recording), places, traces)
-
-
-def _explained(failing: Mapping[str, Sequence[str]]) -> set[str]:
-    """The probes with a finding that can explain what the client received. What the upstream received does not: its
-    response is that of the probe."""
-    return {
-        probe
-        for rule, probes in failing.items()
-        if rule in _OF_BOTH or not rule.startswith(_OF_REQUESTS)
-        for probe in probes
-    }
 
 
 def _case(rule: Rule, record: Record, view: View) -> tuple[CaseRecord, Finding | None, str]:

@@ -20,6 +20,7 @@ from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Recording
 from conformance.proxy.rules import AREA, without_form
 from conformance.proxy.symptoms import symptoms
+from conformance.proxy.systematic import always_violated, with_plain_causes
 from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
 
@@ -49,6 +50,7 @@ _FOLLOWS_IN_PROBE: dict[str, tuple[str, ...]] = {
     ),
     "proxy.request.calls": ("proxy.request.dialect",),
     "proxy.response.form": ("proxy.request.served", "proxy.streaming.text"),
+    "proxy.request.dialect": ("proxy.request.served",),
     "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
     "lifecycle.indexes-dense": ("identity.event-fits-item",),
 }
@@ -102,12 +104,12 @@ _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-ke
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = with_unfinished(_with_lost_turns(_with_consequences(grouped(cases, places))))
+    made = with_plain_causes(with_unfinished(_with_lost_turns(_with_consequences(grouped(cases, places)))))
     made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}
     made = _of_fact(made, facts.kept, _KEPT, {_MIXED[0], *_KEPT, *of_endpoint})
-    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint})
+    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint} - always_violated(made))
     for probes, order in (
         (facts.stopped, _STOPPED),
         (facts.framed_twice, _BROKEN[:1]),
@@ -164,8 +166,7 @@ def _of_fact(
     """The cases, those of rules (all if none is given) that are violated only in these probes with the first of the
     order as root cause."""
     found = [one for one in _roots(cases) if one.scenario in probes and (not rules or one.requirement in rules)]
-    named = [one for one in found if one.requirement in order]
-    if not named:
+    if not (named := [one for one in found if one.requirement in order]):
         return cases
     root = min(named, key=lambda one: (one.verdict != FAIL, order.index(one.requirement)))
     follows = {one.requirement for one in found} - {root.requirement} - _outside(cases, probes)
@@ -176,8 +177,7 @@ def _of_rule(cases: list[CaseRecord], root: str, rules: Sequence[str]) -> list[C
     """The cases, those of some rules with the case of another rule as root cause, if that is violated in each of their
     probes."""
     roots = {one.scenario: one for one in reversed(_roots(cases)) if one.requirement == root}
-    outside = _outside(cases, roots)
-    for rule in set(rules) - outside:
+    for rule in set(rules) - _outside(cases, roots):
         first = next((roots[one.scenario] for one in _roots(cases) if one.requirement == rule), None)
         if first is not None:
             cases = _caused(cases, {one.id: first.id for one in cases if one.requirement == rule}, first)
@@ -250,7 +250,7 @@ def _with_lost_turns(cases: list[CaseRecord]) -> list[CaseRecord]:
 def _roles_without_content(message: str) -> set[str]:
     """The roles whose turns arrive without their text or calls, by a finding; an empty string for another finding."""
     if _NO_CALLS.match(message):
-        return {"assistant", "tool"}
+        return {"tool"}  # The turn of the call can be there without it.
     return {match[1] if (match := _WITHOUT_TEXT.match(message)) else ""}
 
 

@@ -117,8 +117,8 @@ def same_json(want: str, got: str) -> bool:
 
 
 def listed(words: Sequence[str]) -> str:
-    """The words in a row."""
-    return ", ".join(words) or "none"
+    """The words in a row, an empty one in quotes."""
+    return ", ".join(word or "''" for word in words) or "none"
 
 
 def is_part(words: Sequence[str], of: Iterable[str]) -> bool:

@@ -159,7 +159,8 @@ def test_a_response_that_ends_when_another_client_disconnects_is_disturbed() -> 
     cut = replace(LEG, chunks=body, ended="cut", ended_at=100.0)
     upstream = replace(LEG, body=b'{"messages": []}', notes={"matched": True}, ended="left", ended_at=100.0)
     silent = Record("silence.head", {"kinds": ["silence"], "together": True}, (Pair("kite0", cut, (upstream,)),))
-    settings = {"dialect": "chat", "upstream": "127.0.0.1:1", "silence": 6.0, "wait": 5.0, "upstream_model": "m"}
+    settings = {"dialect": "chat", "upstream": "127.0.0.1:1", "silence": 6.0, "wait": 5.0, "upstream_model": "m",
+                "endpoint": "http://127.0.0.1:2/v1", "started_at": 0.0, "model": "m"}  # fmt: skip
 
     def violations(left_at: float) -> set[str]:
         gone = Pair("kite1", replace(LEG, ended="closed", ended_at=left_at), (upstream,))
