@@ -117,6 +117,7 @@ _WORDS = {
     "reset-in-arguments": "the upstream reset the connection in the middle of a call's arguments",
     "early-end": "the upstream's stream ended without a finish reason",
     "error-object": "the upstream sent an error in the stream",
+    "failed": "the upstream sent a Response with the status failed",
     "untyped-error": "the upstream sent an error in the stream, in an event without a type",
     "empty-stream": "the upstream sent a stream without an event",
     "done-alone": "the upstream sent [DONE] without an event before it",

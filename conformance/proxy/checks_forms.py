@@ -25,6 +25,10 @@ def same_response(view: View) -> Findings:
         raise CannotEvaluate("ordinary requests are not served")
     upstream = view.upstream()
     name = view.record.probe.partition(".")[2]
+    if leg.ended == "clean" and leg.cut_coding:
+        says = f"with the form {name!r}, the body to the client ends within its content coding {leg.cut_coding}"
+        yield Finding(f"{says}: the checksum is missing", "a complete body", None)
+        return
     if "gzip" in name and upstream.header("content-encoding", True) is None:
         raise DoesNotApply("the proxy does not accept gzip")
     may_fail = bool(view.record.about.get("may_fail"))

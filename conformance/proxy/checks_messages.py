@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from conformance.decode.cannot_evaluate import DoesNotApply
 from conformance.judge.internals import internals_in
 from conformance.proxy.checks_failure import needs_upstream, what_failed
 from conformance.proxy.records import Leg
+from conformance.proxy.response_facts import other_canary
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule
 
 #: The kinds of internals that show code: an error can have any form, also HTML.
@@ -25,6 +27,17 @@ def no_address(view: View) -> Findings:
             says = "the client received the upstream's address in a response that the proxy wrote"
             yield Finding(f"{says}: {found[0].decode()}", None, found[0].decode(), at)
             return
+
+
+@rule("response.not-mixed", "failure")
+def no_other_request(view: View) -> Findings:
+    """No error contains the text of another request."""
+    needs_upstream(view)
+    if view.client.ok:
+        raise DoesNotApply("the client received no error status")
+    if other := other_canary(view.pair):
+        says = f"the error for the request with {view.pair.canary} contains the text of the one with {other}"
+        yield Finding(says, view.pair.canary, other)
 
 
 @rule("failure.no-internals", "failure")

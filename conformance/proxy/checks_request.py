@@ -155,6 +155,10 @@ def hop_by_hop(view: View) -> Findings:
         if name.lower() in named and value == view.client.header(name):
             says = f"the upstream request has the header {name}, which the client's Connection names for its connection"
             yield Finding(says, "no such header", value, 0, 0)
+            return
+    if (passed := leg.header("connection") or "") == view.client.header("connection"):
+        says = f"the upstream request has the client's Connection: {passed}"
+        yield Finding(says, "a Connection header of the proxy", passed, 0, 0)
 
 
 @rule("request.model", *COMPARED)

@@ -214,7 +214,7 @@ def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     for one, other in zip(sent.calls, received.calls, strict=True):
         if one[1] != other[1]:
             says = f"{where}: a call has the name {other[1]!r}, expected {one[1]!r}"
-            yield Difference("request.calls", says, one, other)
+            yield Difference("request.calls", says, one, other, f"name {other[1]}")
         elif not same_json(one[2], other[2]):
             says = text_differs(f"{where}, arguments of {one[1]}", one[2], other[2])
             yield Difference("request.calls", says, one[2], other[2])
@@ -236,10 +236,10 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     for name, tool in sent.tools.items():
         other = received.tools.get(name)
         if other is None:
-            says = f"the tool {name} did not reach the upstream"
+            says, group = f"the tool {name} did not reach the upstream", ""
             if new := _renamed(tool, sent, received):
-                says = f"the tool {name} reached the upstream with the name {new}"
-            yield Difference("request.tools", says, name, [*received.tools])
+                says, group = f"the tool {name} reached the upstream with the name {new}", f"name {new}"
+            yield Difference("request.tools", says, name, [*received.tools], group)
         elif other["description"] != tool["description"]:
             says = text_differs(f"description of the tool {name}", tool["description"], other["description"])
             yield Difference("request.tools", says, tool["description"], other["description"])

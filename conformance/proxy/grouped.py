@@ -16,8 +16,8 @@ Places = Mapping[str, tuple[Record, Finding]]
 
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
 _TEXTS = (
-    "request.reaches-upstream", "request.texts", "request.system-texts", "request.media", "request.calls",
-    "request.tools", "request.nothing-added", "request.parameters", "response.text", "response.reasoning",
+    "request.reaches-upstream", "request.texts", "request.system-texts", "request.media", "request.tools",
+    "request.calls", "request.nothing-added", "request.parameters", "response.text", "response.reasoning",
     "response.call-ids", "response.calls",
 )  # fmt: skip
 

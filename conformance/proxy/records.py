@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import Misconfigured
-from conformance.exchange.codings import wrong_coding
+from conformance.exchange.codings import CODINGS, ends_within, wrong_coding
 from conformance.exchange.exchange import DECODED_LIMIT, Chunk, Headers, codings_in, content_coding, decode
 from conformance.exchange.redaction import Secret, redact_body, redact_response
 
@@ -69,6 +69,13 @@ class Leg:
         """The content coding of the header that the body of the response is not in; empty without one."""
         data = b"".join(chunk.data for chunk in self.chunks)
         return wrong_coding(codings_in(content_coding(self.reply_headers)), data, DECODED_LIMIT)
+
+    @cached_property
+    def cut_coding(self) -> str:
+        """The content coding of the response that its body ends within; empty without one."""
+        coding = content_coding(self.reply_headers).strip().lower()
+        cut = coding in CODINGS and ends_within(coding, (chunk.data for chunk in self.chunks), DECODED_LIMIT)
+        return coding if cut else ""
 
     @cached_property
     def json(self) -> Any:

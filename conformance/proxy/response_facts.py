@@ -30,15 +30,16 @@ def disconnects(records: Sequence[Record]) -> list[float]:
 def kept(records: Sequence[Record]) -> list[str]:
     """The probes whose responses have the text of another request, if those of requests sent alone are among them, and
     that of all responses: the proxy keeps a text, and concurrent requests are not needed."""
-    found = [one for one in records if any(map(_has_other_canary, one.pairs))]
+    found = [one for one in records if any(map(other_canary, one.pairs))]
     alone = any(not one.about.get("together") for one in found)
     return [*(one.probe for one in found), ALL_EXCHANGES] if alone else []
 
 
-def _has_other_canary(pair: Pair) -> bool:
-    """Whether the client received the canary of another request, which no part of this exchange contained."""
+def other_canary(pair: Pair) -> str:
+    """The canary of another request that the client received, and no part of this exchange contained; empty without
+    one."""
     known = {*CANARY.findall(pair.client.body), *(one for leg in pair.upstream for one in CANARY.findall(leg.reply))}
-    return any(one not in known for one in CANARY.findall(pair.client.reply))
+    return next((one.decode() for one in CANARY.findall(pair.client.reply) if one not in known), "")
 
 
 def framed_twice(records: Sequence[Record]) -> list[str]:

@@ -41,8 +41,13 @@ _FOLLOWS = {
 
 #: Rules that follow from another one in the same exchange, by that rule: if each violation of them is in a probe that
 #: violates it.
-_FOLLOWS_IN_PROBE = {
-    "proxy.request.sent-once": ("proxy.failure.honest", "proxy.cancel.closed-in-silence"),
+_FOLLOWS_IN_PROBE: dict[str, tuple[str, ...]] = {
+    "proxy.request.sent-once": (
+        "proxy.failure.honest",
+        "proxy.cancel.closed-in-silence",
+        "proxy.response.text",
+        "proxy.response.reasoning",
+    ),
     "proxy.request.calls": ("proxy.request.dialect",),
     "proxy.response.form": ("proxy.request.served", "proxy.streaming.text"),
     "proxy.request.dialect": ("proxy.request.served",),

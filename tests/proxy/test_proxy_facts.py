@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import replace
 from functools import partial
@@ -132,6 +133,12 @@ def test_a_response_with_two_framings_is_one_cause() -> None:
     assert roots(records, found) == found[:1]
     records["forms.gzip"] = ("forms", Pair("kite0", LEG, (LEG,)))
     assert roots(records, found) == [found[0], found[2]]
+
+
+def test_a_compressed_body_without_its_checksum_is_cut() -> None:
+    data, header = gzip.compress(b"{}"), (("Content-Encoding", "gzip"),)
+    for body, expected in ((data, ""), (data[:-8], "gzip")):
+        assert replace(LEG, reply_headers=header, chunks=(Chunk(0.0, body),)).cut_coding == expected
 
 
 def test_streams_that_need_done_are_one_cause() -> None:

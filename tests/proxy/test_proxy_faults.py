@@ -51,7 +51,7 @@ PROBES = {
     "response.usage": "response.reasoning response.text.stream",
     "response.form": "response.text response.text.stream response.long.stream response.long-line form.crlf form.cr "
     "silence.middle failure.after.stream connection.after-stream",
-    "response.not-mixed": "concurrent.streams concurrent.calls concurrent.plain",
+    "response.not-mixed": "failure.500 failure.503 concurrent.streams concurrent.calls concurrent.plain",
     "streaming.text": "streaming.text streaming.after-tools connection.stream",
     "streaming.reasoning": "streaming.reasoning",
     "streaming.arguments": "streaming.arguments",
@@ -62,7 +62,8 @@ PROBES = {
     "cancel.upstream-closed": "cancel.stream cancel.many",
     "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
     "cancel.next-served": "cancel.stream cancel.many",
-    "failure.honest": "failure.cut-in-text.stream failure.untyped-error.stream failure.500 failure.empty-stream.stream "
+    "failure.honest": "failure.failed "
+    "failure.cut-in-text.stream failure.untyped-error.stream failure.500 failure.empty-stream.stream "
     "failure.invalid-event.stream "
     "failure.cut-in-body",
     "failure.client-error-kept": "failure.400 failure.429",

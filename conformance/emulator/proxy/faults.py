@@ -47,7 +47,7 @@ from .changes import (
     without,
 )
 from .field_faults import FIELD_CHAT_ROWS, FIELD_RESPONSES_ROWS, FIELD_ROWS
-from .gateway_faults import GATEWAY_CHAT_ROWS, GATEWAY_ROWS
+from .gateway_faults import GATEWAY_CHAT_ROWS, GATEWAY_RESPONSES_ROWS, GATEWAY_ROWS
 from .habit import Failure, Habit
 
 _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
@@ -244,7 +244,7 @@ FAULTS = {
 FAULTS |= {
     name: Habit(name, says, tuple(rules.split()), (dialect,), **hooks)
     for dialect, rows in (
-        ("responses", (*_RESPONSES_ROWS, *FIELD_RESPONSES_ROWS)),
+        ("responses", (*_RESPONSES_ROWS, *FIELD_RESPONSES_ROWS, *GATEWAY_RESPONSES_ROWS)),
         ("chat", (*_CHAT_ROWS, *FIELD_CHAT_ROWS, *GATEWAY_CHAT_ROWS)),
     )
     for name, says, rules, hooks in rows

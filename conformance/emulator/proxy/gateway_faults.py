@@ -21,6 +21,24 @@ def _of_connection(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
     return headers | {name: ctx.headers[name] for name in named if name in ctx.headers}
 
 
+def _hashed(ctx: Context, body: Dict) -> Dict:
+    """The names of more than 40 characters replaced, wherever they occur."""
+    text = to_json(body)
+    for one in ctx.body.get("tools", ()) or ctx.body.get("input", ()):
+        if isinstance(one, dict) and len(name := str(one.get("name", ""))) > 40:
+            text = text.replace(name, f"t_{len(name)}")
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+def _completed(body: Dict) -> Dict:
+    return {**body, "status": "completed", "error": None} if body.get("status") == "failed" else body
+
+
+def _last_request(ctx: Context, failure: Failure) -> Failure:
+    last, ctx.memory["failed"] = ctx.memory.get("failed", ""), json.dumps(ctx.body.get("input"))
+    return Failure(failure.status, f"{failure.message} {last}".strip(), failure.headers)
+
+
 def _string_content(body: Dict) -> Dict:
     messages = (one for one in body["output"] if one["type"] == "message")
     texts_of = {id(one): "".join(part["text"] for part in one["content"]) for one in messages}
@@ -59,9 +77,17 @@ GATEWAY_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("deltas-as-objects", "Sends the deltas of a text as objects.", "response.text", {"events": _object_deltas}),
     ("passes-hop-by-hop", "Sends headers of the client's connection to the upstream.", "request.hop-by-hop",
      {"headers": _of_connection}),
+    ("hashes-tool-names", "Replaces long names of tools, also in earlier calls.", "request.tools", {"sent": _hashed}),
+    ("shows-last-request", "Shows the input of the request that failed before in errors.", "response.not-mixed",
+     {"failure": _last_request}),
     ("shows-stack", "Shows a stack trace in errors.", "failure.no-internals", {"failure": _stack}),
     ("one-call-a-turn", "Sends parallel_tool_calls: false with each request.", "request.nothing-added",
      {"sent": given(parallel_tool_calls=False)}),
+)  # fmt: skip
+
+GATEWAY_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("completes-failed", "Sends a Response that has failed as a completed one.", "failure.honest",
+     final(_completed)),
 )  # fmt: skip
 
 GATEWAY_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -123,6 +124,19 @@ def _error_object(dialect: str) -> Change:
     return change
 
 
+def _failed_response(one: ScriptedResponse, streams: bool) -> ScriptedResponse:
+    """A Response whose status is failed, or a stream that ends in one."""
+    first = one.steps[0].data
+    body = json.loads(first.partition(b"data: ")[2] if streams else first)
+    failed = {**body.get("response", body), "status": "failed", "output": [], "output_text": "", "usage": None}
+    failed["error"] = {"code": "server_error", "message": "the model crashed"}
+    if not streams:
+        return replace(one, steps=(Step(to_json(failed).encode()),))
+    made = _ends_early(one, streams)
+    event = {"type": "response.failed", "sequence_number": len(made.steps), "response": failed}
+    return replace(made, steps=(*made.steps, Step(f"event: response.failed\ndata: {to_json(event)}\n\n".encode())))
+
+
 def _empty_stream(*frames: bytes) -> Change:
     """A stream of these frames alone."""
     kind = (("Content-Type", "text/event-stream"),)
@@ -217,7 +231,8 @@ def probes(dialect: str) -> list[Probe]:
         ("invalid-event", _invalid_event, _sea),
     )
     if dialect == "responses":  # As MiMo reports an error, and other services.
-        interrupted = (*interrupted, ("untyped-error", _error_object("chat"), _sea))
+        interrupted = (*interrupted, ("untyped-error", _error_object("chat"), _sea), ("failed", _failed_response, _sea))
+        made.append(_probe("failure.failed", False, _failed_response, {"broken": "failed"}))
     made += [
         _probe(f"failure.{name}", True, change, {"broken": name}, response) for name, change, response in interrupted
     ]

@@ -278,6 +278,8 @@ PROBES: list[Probe] = [
             *[message("user", "And yours?")] * 2,
         ),
     ),
+    simple("request.easy-history", REQUEST,
+           _items({"role": "user", "content": "Remember it."}, {"role": "assistant", "content": "I remember it."})),
     simple("request.long-history", REQUEST, _items(*_long_history())),
     simple("request.empty-texts", REQUEST,
            _items(message("user", ""), _call(1, "{}"), _output(1, ""), instructions="")),
