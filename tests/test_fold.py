@@ -170,7 +170,7 @@ def test_the_causes_of_a_run_are_those_that_its_reports_name(fault: str) -> None
     assert named <= told.keys()
     for case, cause in told.items():
         sizes = [one.findings[0].request_bytes for one in cause.cases]
-        assert sizes[0] == min(sizes), case
+        assert sizes[0] // 50 == min(sizes) // 50, case  # Shorter by a few bytes is no simpler.
 
 
 def test_some_causes_count_anywhere_in_the_run() -> None:

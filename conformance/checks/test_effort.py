@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from conformance.contract.schemas import ABSENT
 from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
@@ -212,7 +213,7 @@ def test_reasoning_item_contains_reasoning_text(received: Received, case: Case) 
             summarised = any(text(part.get("text")) for part in objects(item.get("summary")))
             has = "has its text only in summary" if summarised else "contains no reasoning text"
             message = f"a reasoning item {has}, but reasoning_tokens is greater than 0"
-            yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content"))
+            yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content", ABSENT))
 
 
 def _may_be_hidden(item: dict[str, Any], case: Case) -> bool:

@@ -87,9 +87,8 @@ def test_error_is_enveloped(received: Received, case: Case) -> Findings:
     try:
         received.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
-        yield Finding(
-            f"the error body is not UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(received)
-        )
+        message = f"the error body is not UTF-8: {error.reason} at byte {error.start}"
+        yield Finding(message, want="UTF-8", got=excerpt(received, at=error.start))
         return
     yield from envelope_findings(received, case)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.contract.openai_names import undocumented_event
+from conformance.contract.schemas import ABSENT
 from conformance.decode.events import Event, integral, mapping, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
@@ -157,7 +158,9 @@ def test_event_has_a_type(received: Received) -> Findings:
         if not isinstance(event.data.get("type"), str) or not event.data["type"]:
             message = f"the data of an event has no type{_what_it_is(event.data)}"
             member = "object" if text(event.data.get("object")) else "type"
-            yield Finding(message, f"/{member}", event.index, event.frame.event or "a string", event.data.get(member))
+            yield Finding(
+                message, f"/{member}", event.index, event.frame.event or "a string", event.data.get(member, ABSENT)
+            )
 
 
 def _what_it_is(data: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from conformance.contract.schemas import ABSENT
 from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.planned import attempts, on_new_connections
@@ -25,7 +26,7 @@ from conformance.judge.common import (
     scenario_of,
     status_occurs_elsewhere,
 )
-from conformance.judge.encodings import must_be_encoded, why_not_json
+from conformance.judge.encodings import must_be_encoded, place_of, why_not_json
 from conformance.judge.envelopes import envelope_findings
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
@@ -140,8 +141,12 @@ def test_plain_response_is_application_json(received: Received) -> Findings:
     if received.status == 200:
         yield EXAMINED
     if received.status == 200 and received.exchange.media_type != "application/json":
-        got = received.exchange.header("content-type")
-        yield Finding(f"Content-Type is {got!r}", want="application/json", got=got)
+        yield _of_type(received.exchange.header("content-type"), "application/json")
+
+
+def _of_type(got: str | None, want: str) -> Finding:
+    message = f"Content-Type is {got!r}" if got else "the response has no Content-Type"
+    return Finding(message, want=want, got=got or ABSENT)
 
 
 @check("http.stream-content-type", over=STREAMS, where=Where("streams", reads=HEADERS))
@@ -149,8 +154,7 @@ def test_stream_is_text_event_stream(received: Received) -> Findings:
     if received.status == 200:
         yield EXAMINED
     if received.status == 200 and received.exchange.media_type != EVENT_STREAM:
-        got = received.exchange.header("content-type")
-        yield Finding(f"Content-Type is {got!r}", want=EVENT_STREAM, got=got)
+        yield _of_type(received.exchange.header("content-type"), EVENT_STREAM)
 
 
 @check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))
@@ -177,7 +181,8 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
     except LimitExceeded as error:
         raise CannotEvaluate(f"the body contains {error}") from None
     except ValueError as error:
-        yield Finding(why_not_json(received, error), want="one JSON value", got=excerpt(received))
+        shown = excerpt(received, at=place_of(error, received.exchange.body))
+        yield Finding(why_not_json(received, error), want="one JSON value in UTF-8", got=shown)
 
 
 @check("http.no-duplicate-keys", over=RESPONSES, where=ANY_2XX)

@@ -43,7 +43,8 @@ def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
     if here == before[1]:
         return
     event, shown = one.events[stage], one.kind.shown
-    message = f"the {shown} of output_index {one.output_index} differs from its {before[0]} ({_where(before[1], here)})"
+    earlier = "the deltas" if before[0] == "deltas" else one.events[before[0]].type.removeprefix("response.")
+    message = f"other {shown} than in {earlier} at output_index {one.output_index} ({_where(before[1], here)})"
     yield Finding(f"{what}: {message}", pointer, event.index, before[1], here)
 
 
@@ -192,8 +193,8 @@ def _by_index(received: Received, kind: str) -> dict[int, dict[str, Any]]:
 def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event: int, done: bool) -> Findings:
     for member in ("id", "role", "call_id", "name") if done else ():
         if member in item and item[member] != final.get(member):
-            message = f"{member} of the final item differs from its output_item.done"
-            yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
+            message = f"{member} of the final item differs from that in output_item.done"
+            yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member, ABSENT))
 
 
 @check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=has_no_encoding_errors))

@@ -7,6 +7,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
+from conformance.contract.schemas import ABSENT
 from conformance.contract.schemas import pointer as json_pointer
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
@@ -79,7 +80,7 @@ def test_call_names_a_declared_tool(received: Received, case: Case) -> Findings:
         for member in ("id", "call_id", "name", "arguments"):
             if not isinstance(call.get(member), str) or (member != "arguments" and not call[member]):
                 message = f"{member} of the call is not a {'' if member == 'arguments' else 'non-empty '}string"
-                yield Finding(message, f"{pointer}/{member}", received.event, "a string", call.get(member))
+                yield Finding(message, f"{pointer}/{member}", received.event, "a string", call.get(member, ABSENT))
 
 
 @check("tools.arguments-are-json", over=_CALLS, where=FINAL_RESPONSE)
@@ -90,11 +91,13 @@ def test_arguments_are_a_json_object(received: Received, case: Case) -> Findings
             value = parsed(call.get("arguments"))
         except ValueError as error:
             message = f"the arguments of a completed call are not JSON: {error}"
-            yield Finding(message, pointer + "/arguments", received.event, "JSON text", call.get("arguments"))
+            yield Finding(message, pointer + "/arguments", received.event, "JSON text", call.get("arguments", ABSENT))
             continue
         if not isinstance(value, dict):
             message = "the arguments of a completed call are not a JSON object"
-            yield Finding(message, pointer + "/arguments", received.event, "a JSON object", call.get("arguments"))
+            yield Finding(
+                message, pointer + "/arguments", received.event, "a JSON object", call.get("arguments", ABSENT)
+            )
 
 
 @check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", depends_on=TOOL_SOURCES, when=functions_only))
@@ -257,7 +260,9 @@ def _calls_nothing(received: Received) -> Findings:
     for kind in ("function_call", "custom_tool_call"):
         for place, item in received.items(kind):
             message = "the output contains a call although the request declares no tool"
-            yield Finding(message, f"{received.pointer}/output/{place}", received.event, "no call", item.get("name"))
+            yield Finding(
+                message, f"{received.pointer}/output/{place}", received.event, "no call", item.get("name", ABSENT)
+            )
 
 
 @check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.contract.schemas import ABSENT
 from conformance.decode.events import COMPLETED, integer, mapping
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, WITH_CAP
@@ -38,10 +39,10 @@ def test_incomplete_response_has_a_reason(received: Received) -> Findings:
 def _wrong_reason(received: Received, *reasons: str) -> Findings:
     """Findings of an incomplete response that has another reason, or an error."""
     response = received.response
-    reason = mapping(response.get("incomplete_details")).get("reason")
+    reason = mapping(response.get("incomplete_details")).get("reason", ABSENT)
     if reason not in reasons:
         pointer = received.pointer + "/incomplete_details/reason"
-        found = "missing or null" if reason is None else repr(reason)
+        found = "missing" if reason == ABSENT else "null" if reason is None else repr(reason)
         message = f"the response reached max_output_tokens, but incomplete_details.reason is {found}"
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
     if response.get("error") is not None:
@@ -64,7 +65,7 @@ def _not_reported_incomplete(received: Received) -> Findings:
     if "tools" in received.sent and not any(map(_is_incomplete, calls)):
         raise CannotEvaluate("the response reached max_output_tokens, but contains no incomplete call")
     message = f"the response reached max_output_tokens ({cap}), but its status is not incomplete"
-    got = received.response.get("status")
+    got = received.response.get("status", ABSENT)
     yield Finding(message, received.pointer + "/status", received.event, "incomplete", got)
 
 

@@ -14,7 +14,7 @@ _DETAILS = ("input_tokens_details", "output_tokens_details")
 
 @check("usage.present", over=RESPONSES, where=FINAL_RESPONSE)
 def test_usage_is_there(received: Received) -> Findings:
-    usage = received.response.get("usage")
+    usage = received.response.get("usage", ABSENT)
     yield EXAMINED
     if not isinstance(usage, dict):
         yield Finding(
@@ -100,7 +100,8 @@ def test_details_are_there(received: Received) -> Findings:
         yield EXAMINED
         if not isinstance(received.usage.get(name), dict):
             pointer = f"{received.pointer}/usage/{name}"
-            yield Finding(f"usage has no {name}", pointer, received.event, "an object", received.usage.get(name))
+            got = received.usage.get(name, ABSENT)
+            yield Finding(f"usage has no {name}", pointer, received.event, "an object", got)
 
 
 @check("usage.reasoning-tokens-present", over=RESPONSES, where=FINAL_RESPONSE)

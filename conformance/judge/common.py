@@ -218,11 +218,11 @@ def _coding_without_end(exchange: Exchange) -> str:
     return name if ends_within(name, (chunk.data for chunk in exchange.chunks), DECODED_LIMIT) else ""
 
 
-def excerpt(received: Received, size: int = 96) -> str:
-    """The first ``size`` characters of the body, for a message."""
-    body = received.exchange.body
-    text = body[: size * 4].decode("utf-8", "replace").strip()
-    return text[:size] + ("..." if len(text) > size else "")
+def excerpt(received: Received, size: int = 96, at: int = 0) -> str:
+    """The first ``size`` characters of the body, for a message; those around the byte ``at``, if it is further back."""
+    start = max(0, at - size // 2)
+    text = received.exchange.body[start : start + size * 4].decode("utf-8", "replace").strip()
+    return ("..." if start else "") + text[:size] + ("..." if len(text) > size else "")
 
 
 def envelope(received: Received) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import codecs
 import html
+import json
 import re
 from collections.abc import Iterator
 
@@ -80,6 +81,15 @@ def why_not_json(received: Received, error: ValueError) -> str:
         counted = received.exchange.header("content-length") == str(len(body))
         why = f"it ends within the JSON text, after {len(body)} bytes{', its Content-Length' if counted else ''}"
     return f"the body is not JSON in UTF-8: {why}"
+
+
+def place_of(error: ValueError, body: bytes) -> int:
+    """The byte of a body at which it is no JSON in UTF-8; 0 if the error does not state it."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.start
+    if isinstance(error, json.JSONDecodeError):
+        return len(body.decode("utf-8", "replace")[: error.pos].encode())
+    return 0
 
 
 def output_strings(received: Received) -> Iterator[tuple[Event, str, str]]:

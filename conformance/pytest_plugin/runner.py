@@ -14,7 +14,9 @@ from conformance.engine.redaction import redact_value
 from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
+from conformance.judge.registry import Check
 from conformance.judge.verdict import Case, Finding, cases
+from conformance.pytest_plugin.case_items import CaseItem, items_of
 from conformance.pytest_plugin.deferred import DEFERRED, defer, make_transferable, may_change, properties, set_outcome
 from conformance.pytest_plugin.invocation import rerun_command
 from conformance.pytest_plugin.side_items import BothSides, SideItem
@@ -109,40 +111,30 @@ class Runner:
         if not is_selection and setup.collects_all_checks(self.config.args, self.config.invocation_params.dir):
             self.session.start_all()
 
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Parametrize each check with its cases."""
-        check = getattr(metafunc.function, "conformance_check", None)
-        if check is None:
-            return
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> list[CaseItem] | None:
+        """The cases of a check that ``--only`` selects, or in a replay those of the recorded run: pytest would take
+        longer to collect the others than a small run takes."""
+        check = getattr(obj, "conformance_check", None)
+        if not isinstance(check, Check):
+            return None
         context = self.session.context
-        params = []
-        for case in cases(check, context):
-            smoke = all("smoke" in context.scenarios[name].tags for name in case.scenarios)
-            params.append(pytest.param(case, id=case.id, marks=[pytest.mark.smoke] if smoke else []))
-        metafunc.parametrize("case", params)
+        selected = [case for case in cases(check, context) if self._selects(case)]
+        return items_of(collector, name, selected, context, self.evaluate)
+
+    def _selects(self, case: Case | CaseRecord) -> bool:
+        """Whether ``--only`` and ``--skip`` select a case; of a replay, without ``--only``, whether the recorded run
+        had selected it."""
+        selections = self.config.getoption("only")
+        if selections:
+            is_selected = case_selection.selects(case.id, selections)
+        else:
+            is_selected = isinstance(case, CaseRecord) or self.session.selects(case)
+        return is_selected and not case_selection.selects(case.id, self.config.getoption("skip"))
 
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation,
-        after those of both sides. Checks without a case in this revision are removed."""
+        """Put the cases in the order of evaluation, after the selected ones of both sides."""
         if self.sides:
-            items[:0] = self.sides.items(session)
-        items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
-        selections, skips = self.config.getoption("only"), self.config.getoption("skip")
-        kept: list[pytest.Item] = []
-        others: list[pytest.Item] = []
-        for item in items:
-            case = _case(item) or _recorded(item)
-            is_selected = case is None or (
-                case_selection.selects(case.id, selections)
-                if selections
-                else isinstance(case, CaseRecord) or self.session.selects(case)
-            )
-            is_skipped = case is not None and case_selection.selects(case.id, skips)
-            (kept if is_selected and not is_skipped else others).append(item)
-        if others:
-            self.config.hook.pytest_deselected(items=others)
-            items[:] = kept
-        _set_locations(items)
+            items[:0] = [item for item in self.sides.items(session) if self._selects(item.record)]
         position = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
         items.sort(key=lambda item: position(_case(item)))
 
@@ -201,15 +193,6 @@ class Runner:
             call = pytest.CallInfo.from_call(lambda: None, "teardown")
             hook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        return True
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Evaluate the case instead of calling the test function."""
-        case = _case(pyfuncitem)
-        if case is None:
-            return None
-        self.evaluate(case)
         return True
 
     def evaluate(self, case: Case | CaseRecord) -> None:
@@ -283,26 +266,9 @@ class Runner:
 
 
 def _case(item: pytest.Item) -> Case | None:
-    callspec = getattr(item, "callspec", None)
-    case = callspec.params.get("case") if callspec else None
-    return case if isinstance(case, Case) else None
+    return item.case if isinstance(item, CaseItem) else None
 
 
 def _recorded(item: pytest.Item) -> CaseRecord | None:
     """The evaluated case of both sides of a proxy; None for other items."""
     return item.record if isinstance(item, SideItem) else None
-
-
-def _set_locations(items: Sequence[pytest.Item]) -> None:
-    """Set the location of each case to that of its check. pytest would read the source file for each case."""
-    known: dict[object, tuple[str, int | None]] = {}
-    for item in items:
-        check = _function(item)
-        if check in known:
-            item.location = (*known[check], item.name)
-        elif check is not None:
-            known[check] = item.location[:2]
-
-
-def _function(item: pytest.Item) -> object:
-    return getattr(item, "function", None)

@@ -45,7 +45,7 @@ class BothSides:
         """The form for a worker, as ASCII."""
         return json.dumps([[case.to_json() for case in self.cases], self.texts])
 
-    def items(self, session: pytest.Session) -> list[pytest.Item]:
+    def items(self, session: pytest.Session) -> list[SideItem]:
         """An item for each case."""
         return [SideItem.from_parent(session, name=f"both_sides[{one.id}]", nodeid=f"{_NODE}[{one.id}]", record=one)
                 for one in self.cases]  # fmt: skip
