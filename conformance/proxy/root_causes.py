@@ -19,7 +19,7 @@ from conformance.proxy.probes.streams import LAST
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, Finding, without_form
 from conformance.proxy.symptoms import symptoms
-from conformance.proxy.systematic import always_violated, with_plain_causes
+from conformance.proxy.systematic import always_violated, fixed_values, with_plain_causes
 from conformance.proxy.texts import first_difference, lost_separator
 from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
@@ -33,7 +33,7 @@ Places = Mapping[str, tuple[Record, Finding]]
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
 _TEXTS = (
     "request.reaches-upstream", "request.texts", "request.system-texts", "request.media", "request.calls",
-    "request.tools", "request.nothing-added", "request.parameters", "response.text", "response.reasoning",
+    "request.tools", "request.parameters", "request.nothing-added", "response.text", "response.reasoning",
     "response.call-ids", "response.calls",
 )  # fmt: skip
 
@@ -288,7 +288,7 @@ def _with_consequences(cases: list[CaseRecord]) -> list[CaseRecord]:
 def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
     """The cases, each with its root cause, if it is the case of another rule with the same difference of texts."""
     first: dict[tuple[str, str, str], CaseRecord] = {}
-    for rule in _TEXTS:
+    for rule in (*fixed_values(cases, places), *_TEXTS):
         for case in cases:
             for key in (
                 _differences(places[case.id][1]) if case.requirement == f"{AREA}.{rule}" and case.id in places else ()
