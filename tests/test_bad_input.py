@@ -13,6 +13,7 @@ from conformance import cli
 from conformance.cli import main
 from conformance.config.target import Misconfigured, resolve
 from conformance.judge import case_selection
+from conformance.results import baseline_file
 from conformance.wire.reach import reach
 from tests.test_plugin import KEY, pytest_run
 from tools.in_process import cases
@@ -41,6 +42,19 @@ def test_a_target_file_that_is_wrong_says_what_is(text: str, tmp_path: Path) -> 
         resolve({}, {}, "nonce", file)
     assert TARGETS[text] in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_byte_order_mark_before_toml_is_no_error(tmp_path: Path) -> None:
+    """Editors on Windows write one, with CRLF."""
+    file = tmp_path / "target.toml"
+    file.write_bytes(
+        b"\xef\xbb\xbf" + DEAD[1].join(("endpoint = '", "'\r\n[profile]\r\nlacks = ['bearer']\r\n")).encode()
+    )
+    target = resolve({}, {}, "nonce", file)
+    assert (target.endpoint, target.lacks) == (DEAD[1], frozenset({"bearer"}))
+    baseline = tmp_path / "baseline.toml"
+    baseline.write_bytes(b"\xef\xbb\xbf")
+    assert baseline_file.read([baseline]) == ()
 
 
 @pytest.mark.parametrize(

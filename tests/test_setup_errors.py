@@ -7,20 +7,23 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance.config.target import Misconfigured, resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine.preflight import refusal_kind
 from conformance.exchange.disappearance import disappearance
-from conformance.exchange.exchange import WITHHELD, Attempt, Exchange
+from conformance.exchange.exchange import WITHHELD, Attempt, Chunk, Exchange
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 from conformance.results import score
+from conformance.wire.outage import Outage
 from conformance.wire.presence import Presence
 from conformance.wire.reach import reach
 from tests.support.front import After, Front
@@ -214,6 +217,9 @@ def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status
     [
         (404, b"<html>", "path"),
         (405, b"", "path"),
+        (200, b"\n<!-- 1 --><html><title>Sign in</title>", "page"),
+        (200, b"{}", ""),
+        (503, b"", "away"),
         (401, b"", "key"),
         (402, b"", "balance"),
         (403, b'{"error":"no"}', "key"),
@@ -308,7 +314,8 @@ def test_a_request_that_hangs_does_not_make_the_server_gone(tmp_path: Path, monk
     [
         ([200, 502, 503, 502, 200, 200], ["good", "bad", "good", "good", "good", "bad"]),  # The server restarts.
         ([200, 502, 200, 400], ["good", "bad", "good", "next"]),  # The request is the cause.
-        ([200, 500, 400], ["good", "bad", "next"]),  # No status of a gateway.
+        ([200, 500, 200, 400], ["good", "bad", "good", "next"]),
+        ([200, 404, 404, 502, 200, 200], ["good", "bad", "good", "good", "good", "bad"]),  # A deployment.
     ],
 )
 def test_a_gateway_whose_server_is_away_is_no_response_to_a_request(
@@ -320,12 +327,74 @@ def test_a_gateway_whose_server_is_away_is_no_response_to_a_request(
     here.send(outgoing("good"))
     bad = here.send(outgoing("bad"))
     if sent[-1] == "next":
-        here.send(outgoing("next"))
+        here.send(replace(outgoing("next"), may_be_refused=True))
     assert (sender.sent, bad.status) == (sent, 200 if sent[-1] == "bad" else statuses[1])
-    assert [one.status for one in bad.attempts] == ([502] if bad.status == 200 else [])
+    assert [one.status for one in bad.attempts] == ([statuses[1]] if bad.status == 200 else [])
 
 
-@pytest.mark.parametrize("status", [401, 402, 403, 503])
+def test_a_server_that_loads_its_model_is_awaited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.wire.outage._LOOK", 0.0)
+    sender = Scripted(*(at(number, 503) for number in range(3)), at(4), at(5))
+    first = presence(sender, tmp_path, "http://127.0.0.1:9/v1").send(outgoing("first"))
+    assert (first.status, [one.status for one in first.attempts], sender.sent) == (200, [503], ["first"] * 5)
+
+
+def test_a_maintenance_page_is_no_response_to_any_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.wire.outage._LOOK", 0.05)
+    monkeypatch.setattr("conformance.wire.outage._PATIENCE", 0.2)
+    monkeypatch.setattr("conformance.wire.outage._CERTAIN", 0.2)
+    page = b"<!DOCTYPE html><title>We will be back soon</title>"
+    chunks = (Chunk(0.0, page),)
+    sender = Scripted(at(1), *(replace(at(number), chunks=chunks) for number in range(2, 20)))
+    here = presence(sender, tmp_path, "http://127.0.0.1:9/v1")
+    here.send(outgoing("good"))
+    refused = replace(outgoing("bad"), may_be_refused=True)  # A 200 to a request that must be refused.
+    assert here.send(refused).detail == (
+        f"{WITHHELD}the endpoint responds to every request with HTTP 200 and an HTML page since s2"
+    )
+
+
+def test_a_control_request_is_never_one_that_was_sent_before() -> None:
+    """A server may refuse a duplicate, and a cache responds for one that is gone."""
+    sent: list[bytes] = []
+
+    class Counting(Scripted):
+        def send(self, outgoing: OutgoingRequest) -> Exchange:
+            sent.append(outgoing.body)
+            return super().send(outgoing)
+
+    body = b'{"model":"m","input":"Say a word.","stream":true}'
+    here = Outage(DEFAULT, lambda: Counting(at(1)), threading.Event())
+    for _ in range(2):
+        here.lasts(replace(outgoing("good"), body=body), outgoing("bad"), at(2, 400), 0.0)
+    assert sent == [body.replace(b"word.", b"word." + b" " * number) for number in (1, 2)]
+    sent.clear()
+    here.lasts(replace(outgoing("good"), body=b'{"model":"m","input":[]}'), outgoing("bad"), at(2, 400), 0.0)
+    assert sent == [b'{"model":"m","input":[]}']
+
+
+def test_requests_that_are_reset_together_are_sent_again(tmp_path: Path) -> None:
+    """As by a server that restarts: the control request is served before they are sent again."""
+    both = threading.Barrier(2)
+
+    class Restarting(Scripted):
+        def send(self, outgoing: OutgoingRequest) -> Exchange:
+            self.sent.append(outgoing.scenario)
+            if outgoing.scenario == "good" or self.sent.count(outgoing.scenario) > 1:
+                return at(1)
+            both.wait(10)
+            return lost(2, "reset")
+
+    sender = Restarting()
+    with serve(Endpoint(key=KEY)) as server:
+        here = presence(sender, tmp_path, server.url)
+        here.send(outgoing("good"))
+        with ThreadPoolExecutor() as pool:
+            received = list(pool.map(here.send, map(outgoing, ("one", "two"))))
+    assert [one.status for one in received] == [200, 200]
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 500, 503])
 def test_a_refusal_of_every_request_is_no_response_to_any(
     status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,13 +37,15 @@ def responses(number: int, body: bytes) -> Reply:
     return reply(200) if number < 2 else Reply(200, "OK", [], [], ending="stall")
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_an_interrupted_run_leaves_results_that_say_so(workers: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("workers", "number"), [("0", "INT"), ("2", "INT"), ("0", "TERM"), ("2", "TERM"), ("0", "HUP")]
+)
+def test_an_interrupted_run_leaves_results_that_say_so(workers: str, number: str, tmp_path: Path) -> None:
     stub = Stub(responses)
     with stub.serve() as server:
         started = start("--endpoint", server.url, "-n", workers, "--run-dir", str(tmp_path / "run"))
         stub.wait_for(4)
-        started.send_signal(signal.SIGINT)
+        started.send_signal(signal.Signals[f"SIG{number}"])
         said = started.communicate(timeout=25)[0]  # The time-outs of a silent answer are longer.
     assert started.returncode == 2, said
     assert ("KeyboardInterrupt" in said, "full-trace" in said) == (False, False), said

@@ -200,7 +200,7 @@ def _budget(values: Mapping[str, Any], name: str) -> float | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"target file {file} cannot be read: {getattr(error, 'strerror', '') or error}") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -62,7 +62,7 @@ def read(file: Path, faults: Mapping[str, Behaviour]) -> list[Scripted]:
     Raises ValueError, with one line, if the file cannot be read or has a wrong member.
     """
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"script {file} cannot be read: {getattr(error, 'strerror', '') or error}") from None
     rows = document.get("response")

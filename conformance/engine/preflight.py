@@ -17,7 +17,7 @@ from typing import Literal
 from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping, text
 from conformance.decode.response import CannotEvaluate, Received
-from conformance.exchange.disappearance import unconnected
+from conformance.exchange.disappearance import is_page, unconnected
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.scenarios.context import Context
@@ -27,9 +27,9 @@ from conformance.scenarios.scenario import Scenario
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord, Pool, Sender
 
-Kind = Literal["", "path", "key", "model", "balance"]
+Kind = Literal["", "path", "key", "model", "balance", "away", "page"]
 """How a request was refused. ``path``: 404 or 405. ``key``: 401 or 403. ``model``: unknown model. ``balance``: 402.
-Empty: in none of these ways."""
+``away``: 502, 503 or 504. ``page``: an HTML page with a 2xx. Empty: in none of these ways."""
 
 #: Requests that confirm the first one's refusal, at most.
 _MAX_CONFIRMATIONS = 5
@@ -120,7 +120,7 @@ class Preflight:
             if refusal_kind(exchange) != kind:
                 return ""
             refused.append(exchange)
-        if any(one.ok for one in self._recorded()):
+        if any(one.ok and not is_page(one) for one in self._recorded()):
             return ""
         return self._message(kind, first, refused)
 
@@ -169,6 +169,10 @@ class Preflight:
         auth = auth if lacks else first.auth
         if kind == "path":
             return f"the Responses API is not at this path: {received}{self._path_hint(refused[0], auth)}"
+        if kind == "page":
+            return f"{received} and an HTML page, as of a login or a maintenance: this is not the Responses API"
+        if kind == "away":
+            return f"{received}{words}: the endpoint is not ready"
         if kind == "balance":
             return f"{received}{words}: the account of the key in {target.api_key_env} has no balance"
         if kind == "key":
@@ -220,6 +224,10 @@ def refusal_kind(exchange: Exchange) -> Kind:
     """How a request was refused (see :data:`Kind`)."""
     if exchange.status == 402:
         return "balance"
+    if exchange.status in (502, 503, 504):
+        return "away"
+    if exchange.ok and is_page(exchange):
+        return "page"
     if not exchange.refused:
         return ""
     if _UNKNOWN_MODEL.search(exchange.body[:20_000].decode("utf-8", "replace")):

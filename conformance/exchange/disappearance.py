@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,12 @@ from datetime import UTC, datetime
 from conformance.exchange.exchange import WITHHELD, Exchange
 
 _STOPPED, _SERVES_NOTHING = "the endpoint stopped responding", "the endpoint responds to every request with HTTP "
+
+#: How an HTML page begins, within so many bytes.
+_PAGE, _START = (
+    re.compile(rb"\s*(?:<!--.{0,200}?-->\s*)?<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL),
+    400,
+)
 
 
 def no_response_since(exchange: Exchange) -> str:
@@ -18,7 +25,13 @@ def no_response_since(exchange: Exchange) -> str:
 
 def refused_since(exchange: Exchange) -> str:
     """The same where this one was the first with the status that every request receives."""
-    return f"{_SERVES_NOTHING}{exchange.status} since {exchange.scenario}"
+    page = " and an HTML page" if exchange.ok else ""
+    return f"{_SERVES_NOTHING}{exchange.status}{page} since {exchange.scenario}"
+
+
+def is_page(exchange: Exchange) -> bool:
+    """Whether the body is an HTML page, as of a load balancer, a firewall or a login."""
+    return bool(_PAGE.match(exchange.body[:_START]))
 
 
 @dataclass(frozen=True)

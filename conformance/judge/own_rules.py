@@ -57,7 +57,7 @@ def load(folder: Path) -> list[Path]:
 
 def _read(file: Path) -> None:
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Misconfigured(f"{file} cannot be read: {error}") from None
     if unknown := sorted(set(document) - {"requirement", "scenario"}):

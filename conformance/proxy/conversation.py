@@ -159,6 +159,8 @@ def of_chat(body: dict[str, Any]) -> Conversation:
         made.problems.append(waiting)
     if orphan := _without_call(objects(body.get("messages"))):
         made.problems.append(f"the tool message with the id {orphan} does not follow a message with that call")
+    if body.get("stream_options") is not None and body.get("stream") is not True:
+        made.problems.append("stream_options is set without stream: true")
     for tool in objects(body.get("tools")):
         if not isinstance(tool.get("function"), dict):
             made.problems.append("a tool has no member function")

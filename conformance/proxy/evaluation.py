@@ -17,10 +17,14 @@ from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, 
 from conformance.proxy import (
     checks_credentials,
     checks_failure,
+    checks_forms,
     checks_media,
+    checks_messages,
     checks_request,
     checks_response,
+    checks_retries,
     checks_stream,
+    response_facts,
 )
 from conformance.proxy.connections import leaves_streams
 from conformance.proxy.endpoint import evaluate_endpoint
@@ -34,7 +38,10 @@ from conformance.results.results_file import ERROR
 
 #: The modules whose import registers the rules, in the order of evaluation: later rules know the findings of earlier
 #: ones.
-_MODULES = (checks_request, checks_media, checks_credentials, checks_response, checks_stream, checks_failure)
+_MODULES = (
+    checks_request, checks_retries, checks_media, checks_credentials, checks_response, checks_forms, checks_stream,
+    checks_failure, checks_messages,
+)  # fmt: skip
 
 #: Characters from which on a text is shown around its first difference alone.
 _LONG = 60
@@ -65,12 +72,12 @@ def evaluate(recording: Recording) -> Evaluated:
     traces: dict[str, str] = {}
     failing: dict[str, list[str]] = {}
     order = [module.__name__ for module in _MODULES]
-    leaves = leaves_streams(recording.records)
+    leaves, disconnects = leaves_streams(recording.records), response_facts.disconnects(recording.records)
     for rule in sorted(RULES, key=lambda one: order.index(one.check.__module__)):
         for record in recording.records:
             if not set(rule.kinds) & set(record.about.get("kinds", ())):
                 continue
-            view = View(record, recording.settings, failing, leaves)
+            view = View(record, recording.settings, failing, leaves, disconnects)
             case, finding, trace = _case(rule, record, view)
             cases.append(case)
             if trace:

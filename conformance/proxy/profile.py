@@ -42,7 +42,7 @@ class Profile:
 def read(path: Path) -> Profile:
     """The profile in a file; the default without the table. Raises :class:`Misconfigured` for an invalid one."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:

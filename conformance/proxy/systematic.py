@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from conformance.judge.verdict import FAIL, PASS
-from conformance.proxy.records import Record
-from conformance.proxy.rules import AREA, Finding
+from conformance.proxy.rules import AREA
 from conformance.results.records import CaseRecord
-
-#: The rules about the values of parameters, and about those that the client did not send.
-_VALUES, _ADDED = "request.parameters", "request.nothing-added"
 
 #: A plain request whose response the proxy cannot pass on, and a stream that it interrupts.
 _SERVED, _AFTER_UPSTREAM = "proxy.request.served", "although the upstream served it"
@@ -32,17 +28,6 @@ def with_plain_causes(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
     if len(causes) < len(cut):  # Others show that streams are interrupted for another reason.
         return list(cases)
     return [replace(one, cause=causes[one.id]) if one.id in causes else one for one in cases]
-
-
-def fixed_values(cases: Sequence[CaseRecord], places: Mapping[str, tuple[Record, Finding]]) -> tuple[str, ...]:
-    """The rule about added values, if it is the nearer cause of equal values in place of those that the client sent:
-    the rule about these has other violations too, below which the values would not be seen. Else none."""
-    groups: dict[str, set[str]] = defaultdict(set)
-    for one in cases:
-        if one.id in places:
-            groups[one.requirement].add(places[one.id][1].group)
-    values, added = (groups[f"{AREA}.{rule}"] for rule in (_VALUES, _ADDED))
-    return (_ADDED,) if added and values - added else ()
 
 
 def always_violated(cases: Sequence[CaseRecord]) -> set[str]:

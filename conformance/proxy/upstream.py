@@ -40,6 +40,10 @@ PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
 _ENDING = 4.0
 
 
+#: The message of the error for a request of a probe that has ended.
+OF_NO_PROBE = "no probe with this text is in progress"
+
+
 class Upstream:
     """A running upstream; a context manager. ``keys`` are the keys by name (``own`` and ``client``); ``wait`` is the
     longest time in seconds to wait for the client to receive a text. Raises ``OSError`` if the port is in use."""
@@ -180,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         expected, matched = upstream.find(body)
         if expected is None:
             upstream.patience.active_at = time.monotonic()  # The proxy serves it before those of the next probe.
-            self._send_all(json_response(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
+            self._send_all(json_response(404, {"error": {"message": OF_NO_PROBE, "code": "404"}}))
             return
         with upstream.lock:
             number = expected.count

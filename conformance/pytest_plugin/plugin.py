@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         raise pytest.UsageError(f"-n is {config.option.numprocesses}; it must be 0 or more")
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
+    if not _is_worker(config):
+        stack.enter_context(_interrupted_by_signals())
     try:
         if config.getoption("rules"):
             config.option.rules = str(Path(config.option.rules).absolute())
@@ -83,6 +87,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Release the lock on the run folder: all files are written."""
     if runner := config.pluginmanager.get_plugin("conformance-run"):
         runner.session.folder.close()
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP interrupt the run as Ctrl-C does, so that its results are written: a CI system that cancels a
+    job sends the first, a terminal that is closed the second. One that is ignored (``nohup``) stays so."""
+    main_thread = threading.current_thread() is threading.main_thread()  # Only it may set a handler.
+    ends = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL and main_thread]
+    for one in ends:
+        signal.signal(one, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for one in ends:
+            signal.signal(one, signal.SIG_DFL)
 
 
 def _both_sides(config: pytest.Config, stack: contextlib.ExitStack) -> tuple[Served | None, BothSides | None]:

@@ -120,7 +120,10 @@ def hints(lines: summary.Lines) -> Iterator[str]:
         yield f"no valid request was served ({words}): see the log of the server, or of the one behind it"
     if busy := {name for line in lines for one in line.blocked if one.by == "HTTP 429" for name in one.scenarios}:
         many = "1 request" if len(busy) == 1 else f"{len(busy)} requests"
-        yield f"{many} received 429 in every attempt: --rpm N limits the requests a minute to what the endpoint serves"
+        yield (
+            f"{many} received 429 in every attempt: --rpm N limits the requests a minute to what the endpoint serves "
+            "(a limit of tokens or of a day remains: the recorded responses contain the server's message)"
+        )
     for one in proposals(lines):
         yield f"{one.line} in the profile of a target file excludes the rules about it: {one.reason}"
 

@@ -39,7 +39,7 @@ def read(paths: Iterable[Path]) -> tuple[Entry, ...]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"baseline {path} cannot be read: {getattr(error, 'strerror', '') or error}") from None
 

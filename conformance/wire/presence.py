@@ -5,7 +5,8 @@ in it. Where no connection was accepted, connections are tried for some seconds;
 gone. Where they are accepted, as by a container's proxy whose server has died or by a stopped process, a request that
 was served before is sent again: after a time-out at once, after resets if three follow one another. If this control
 request, too, receives no response, twice and within ten times what it took before, or for 30 seconds (less where the
-limit for the first byte is short), the endpoint is gone.
+limit for the first byte is short; 10 where it is reset), the endpoint is gone. A request that was reset while others
+were under way is sent again once the control request is served.
 
 One request may also block a server for a while, so that no other is served. A request that ended without a response
 while others were under way, none of which received one meanwhile, is sent again alone when the control request is
@@ -37,7 +38,7 @@ from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory, locked, write_atomically
 from conformance.wire.limits import Stopped
-from conformance.wire.outage import Outage, sends_valid_key
+from conformance.wire.outage import Outage, is_served, sends_valid_key
 from conformance.wire.pool import Sender
 from conformance.wire.rate_window import RateWindow
 from conformance.wire.retry import BESIDE_OTHERS, attempt_of
@@ -56,6 +57,9 @@ _CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
 #: Seconds for which a server may be blocked by one request before it counts as gone, and the most of them in limits for
 #: the first byte.
 _BLOCKED, _BLOCKED_LIMITS = 30.0, 5
+
+#: Seconds for which a server that restarts may reset connections.
+_RESTART = 10.0
 
 #: Seconds for which a response shows that the endpoint is there.
 _RECENT = 2.0
@@ -100,7 +104,7 @@ class Presence:
             busy = exchange.status in TEMPORARY_STATUSES and turn.shared
             self._silent = 0
             self._answered.now()
-            self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
+            self._served = self._served or ((outgoing, exchange.elapsed / 1000) if is_served(exchange) else None)
             alone = self._alone(outgoing, exchange) if busy else self._after_outage(outgoing, exchange)
             return self._after_minute(outgoing, alone)
         if unconnected(exchange):
@@ -109,7 +113,9 @@ class Presence:
                     return exchange
             again = self._sender.send(outgoing)
             before = (*exchange.attempts, Attempt(None, exchange.ended, _LOOK))
-            return replace(again, attempts=(*before, *again.attempts))
+            again = replace(again, attempts=(*before, *again.attempts))
+            # A server that starts again may respond with 503 first.
+            return again if again.status is None else self._after_outage(outgoing, again)
         return self._lost(outgoing, exchange, turn) if exchange.ended in ("reset", "time-out") else exchange
 
     def _lost(self, outgoing: OutgoingRequest, exchange: Exchange, turn: Turn) -> Exchange:
@@ -117,6 +123,7 @@ class Presence:
         receives when it is sent alone."""
         now = time.monotonic()
         # The server was silent to all: most of the time that this one waited.
+        restarts = turn.shared and exchange.ended == "reset"  # Perhaps: others are sent to a server that restarts, too.
         blocked = turn.shared and now - self._answered.at > _SILENCE * (now - turn.began)
         with locked(self._lock):
             self._silent += 1
@@ -127,7 +134,7 @@ class Presence:
             why = self._gone()
         if why:
             return self._unless_first(outgoing, exchange, why)
-        return self._alone(outgoing, exchange) if blocked else exchange
+        return self._alone(outgoing, exchange) if blocked or restarts else exchange
 
     def _unless_first(self, outgoing: OutgoingRequest, exchange: Exchange, why: str) -> Exchange:
         """The exchange if it is the first without a response; of another one a withheld exchange."""
@@ -138,8 +145,11 @@ class Presence:
     def _alone(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
         """Send a request again while no other is under way; what it met before is one of its attempts."""
         if not self._turns.may_send_alone():
-            return before
+            return before if before.status is None else self._after_outage(outgoing, before)
         with self._turns.alone():
+            if before.ended == "reset":
+                with locked(self._lock):  # It may restart.
+                    self._control(before)
             if before.status is None and (why := self._gone()):
                 return self._unless_first(outgoing, before, why)
             again = self._sender.send(outgoing)
@@ -149,7 +159,8 @@ class Presence:
                     self._control(again)
         self._turns.sent_alone(helped=again.status is not None and again.status not in TEMPORARY_STATUSES)
         if again.withheld:
-            return before
+            why = self._gone()
+            return self._withheld(outgoing, before, why) if why and before.status is not None else before
         if again.status is not None:
             self._answered.now()
         beside = replace(attempt_of(before, 0.0), detail=BESIDE_OTHERS)
@@ -157,18 +168,23 @@ class Presence:
 
     def _after_outage(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
         """The exchange as it is, or what the request receives after an outage; withheld if that does not end."""
-        if self._served is None or not self._outage.may_explain(outgoing, before):
+        if not self._outage.may_explain(outgoing, before):
             return before
         received = time.monotonic()
         with locked(self._lock):
-            if not self._gone() and self._outage.lasts(self._served[0], before, received):
+            if self._served is None:
+                self._outage.begins(outgoing, before, received)
+            elif not self._gone() and self._outage.lasts(self._served[0], outgoing, before, received):
                 self._mark_gone(before, refused_since(before))
             why = self._gone()
         if why:
-            unserved = withheld(outgoing.key, outgoing.scenario, outgoing.sample, before.request, why)
-            attempts = (*before.attempts, attempt_of(before, 0.0))
-            return replace(unserved, attempts=attempts, sent_at=before.sent_at)
+            return self._withheld(outgoing, before, why)
         return self._sent_again(outgoing, before, 0.0) if self._outage.ended_after(received) else before
+
+    def _withheld(self, outgoing: OutgoingRequest, before: Exchange, why: str) -> Exchange:
+        """A withheld exchange, with what the request received before as an attempt."""
+        unserved = withheld(outgoing.key, outgoing.scenario, outgoing.sample, before.request, why)
+        return replace(unserved, attempts=(*before.attempts, attempt_of(before, 0.0)), sent_at=before.sent_at)
 
     def _after_minute(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
         """The exchange as it is, or what the request receives when the server's limit of a minute is over."""
@@ -225,6 +241,7 @@ class Presence:
         outgoing, seconds = self._served
         sender = self._control_sender(min(self._target.first_byte_timeout, max(_AT_LEAST, _TIMES * seconds)))
         until = time.monotonic() + min(_BLOCKED, _BLOCKED_LIMITS * self._target.first_byte_timeout)
+        restarted = time.monotonic() + _RESTART
         try:
             for sent in itertools.count(1):
                 if self._gone():  # As another process has found out.
@@ -234,7 +251,7 @@ class Presence:
                     self._silent = 0
                     self._answered.now()
                     return
-                if sent >= _CONTROLS and (control.ended != "time-out" or time.monotonic() > until):
+                if sent >= _CONTROLS and time.monotonic() > (until if control.ended == "time-out" else restarted):
                     break
         finally:
             sender.close()

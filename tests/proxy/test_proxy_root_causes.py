@@ -57,7 +57,7 @@ def test_one_defect_is_one_cause_in_all_probes(name: str, rule: str) -> None:
         (("no-last-chunk", "drops-top-p"), {"response.form", "request.parameters"}),
         (("last-items-alone", "flattens-schemas"), {"request.roles-and-order", "request.tools"}),
         (("errors-are-400", "reads-space"), {"failure.server-error-kept", "forms.same-response"}),
-        (("empty-output", "requires-tools"), {"response.text", "request.parameters"}),
+        (("empty-output", "requires-tools"), {"response.text", "request.nothing-added"}),
     ],
 )
 def test_independent_defects_stay_visible(names: tuple[str, str], rules: set[str]) -> None:
@@ -421,6 +421,26 @@ def test_a_response_that_is_ended_early_has_no_content_and_no_usage(
     assert bool(made["usage"]) is follow
 
 
+def test_characters_that_are_lost_in_all_deltas_are_one_cause() -> None:
+    """A proxy that divides deltas by bytes loses characters of ordinary texts and of each form."""
+
+    def divided(text: str) -> str:
+        data = text.encode()
+        return "".join(data[at : at + 5].decode("utf-8", "ignore") for at in range(0, len(data), 5))
+
+    habit = Habit("divides", "", events=deltas("output_text", divided))
+    assert set(violated("responses", habit, ["response.text.stream", "form.crlf"])) == {"response.text"}
+
+
+def test_a_tool_with_another_name_is_named() -> None:
+    def request(name: str) -> conversation.Conversation:
+        tool = {"type": "function", "name": name, "description": "Plan.", "parameters": {"type": "object"}}
+        return conversation.of_responses({"input": "Fly.", "tools": [tool]})
+
+    (found,) = of_requests(request("planTrip"), request("plantrip"), True)
+    assert found.message == "the tool planTrip reached the upstream with the name plantrip"
+
+
 def _without_item_id(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: value for name, value in event.items() if name != "item_id" or "part" not in event}]
 
@@ -480,7 +500,7 @@ def test_parallel_calls_that_a_proxy_switches_off_are_a_value_it_adds(
 
 
 def test_plain_requests_that_wait_for_each_other_are_reported() -> None:
-    found = violated("chat", Habit("", "", settings={"one_at_a_time": True}), ["response.text", "concurrent.plain"])
+    found = violated("chat", Habit("", "", settings={"one_at_a_time": "all"}), ["response.text", "concurrent.plain"])
     assert set(found) == {"streaming.concurrent"}
     assert "7 of 8 concurrent requests" in found["streaming.concurrent"]
 

@@ -64,6 +64,9 @@ PIXEL = (
     "rkJggg=="
 )
 
+#: A header that is for the connection to the proxy alone (RFC 9110 7.6.1).
+_HOP = {"Connection": "keep-alive, X-Route-Hint", "X-Route-Hint": "of the first connection"}
+
 #: What Codex and other clients send, and the contract does not document.
 _UNDOCUMENTED: dict[str, Any] = {
     "store": False, "include": ["reasoning.encrypted_content"], "parallel_tool_calls": True, "metadata": {"a": "b"},
@@ -302,6 +305,7 @@ PROBES: list[Probe] = [
           body=_parameters(text={"format": {"type": "json_object"}}, instructions="JSON.")),
     simple("request.text-format", REQUEST, _parameters(text={"format": {"type": "text"}}, stream=False)),
     simple("request.image", REQUEST, _image, about={"may_refuse": True}),
+    simple("request.hop-by-hop", (*REQUEST, "hop-by-hop"), headers=_HOP),
     simple("request.undocumented", ("undocumented",), _parameters(**_UNDOCUMENTED), about={"names": [*_UNDOCUMENTED]}),
     _repeated("request.repeated", False),
     _repeated("request.repeated.stream", True),
