@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
@@ -14,7 +14,7 @@ from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
 from conformance.proxy.rules import Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
 from conformance.proxy.script import FAILURE_TEXT
-from conformance.proxy.texts import marked
+from conformance.proxy.texts import marked, wrong_json
 from conformance.proxy.upstream import CANARY, OF_NO_PROBE
 
 #: The kinds of probes whose requests are compared member by member.
@@ -22,6 +22,9 @@ COMPARED = ("request",)
 
 #: The kinds of probes in which the upstream serves each request.
 SERVED = ("request", "repeated", "round-trip", "response", "media")
+
+#: Bytes of what the upstream received in the place of a request that are shown.
+_SHOWN = 60
 
 
 @rule("request.served", *SERVED, "cancel-before")
@@ -38,7 +41,7 @@ def served(view: View) -> Findings:
         if (leg.ok and not failed) or (view.record.about.get("may_refuse") and refused and not pair.upstream):
             continue
         good = [one for one in pair.upstream if one.ok]
-        where = "although the upstream served it" if good else "before the upstream"
+        where = "although the upstream served it" if good else _in_its_place(pair.upstream)
         where += on_connection(view, good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
         if not pair.upstream and OF_NO_PROBE.encode() in leg.reply:
             where = where.replace("before the upstream", "and the upstream received an earlier request in its place")
@@ -49,6 +52,12 @@ def served(view: View) -> Findings:
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
 
 
+def _in_its_place(legs: Sequence[Leg]) -> str:
+    """What the upstream received of a request that it did not serve."""
+    wrong = [leg.body[:_SHOWN].decode("utf-8", "replace") for leg in legs if not mapping(leg.json)]
+    return f"and the upstream received {wrong[-1] or 'no body'} in its place" if wrong else "before the upstream"
+
+
 def _unreadable(leg: Leg) -> str:
     """What the body is instead of a Response, in words; empty if it is one."""
     try:
@@ -57,18 +66,8 @@ def _unreadable(leg: Leg) -> str:
         kind = leg.header("content-type", True)
         if leg.wrong_coding:
             return str(error).removeprefix("received ")
-        return f"{_wrong_json(leg.reply) or 'a body that is no Response'} ({kind})"
+        return f"{wrong_json(leg.reply) or 'a body that is no Response'} ({kind})"
     return ""
-
-
-def _wrong_json(body: bytes) -> str:
-    """What is wrong with a body that begins as a JSON object, in words; empty if it is JSON, or begins otherwise."""
-    given = body.decode("utf-8", "replace").strip()
-    try:
-        end = json.JSONDecoder().raw_decode(given)[1]
-    except ValueError:
-        return f"JSON that ends early, after {len(body)} bytes" * given.startswith("{")
-    return f"JSON and {len(given) - end} more characters behind it" * (end < len(given))
 
 
 def _excerpt(leg: Leg) -> str:

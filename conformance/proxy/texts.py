@@ -125,3 +125,13 @@ def is_part(words: Sequence[str], of: Iterable[str]) -> bool:
     """Whether the other words become these if some are left out."""
     rest = iter(of)
     return all(word in rest for word in words)
+
+
+def wrong_json(body: bytes) -> str:
+    """What is wrong with a body that begins as a JSON object, in words; empty if it is JSON, or begins otherwise."""
+    given = body.decode("utf-8", "replace").strip()
+    try:
+        end = json.JSONDecoder().raw_decode(given)[1]
+    except ValueError:
+        return f"JSON that ends early, after {len(body)} bytes" * given.startswith("{")
+    return f"JSON and {len(given) - end} more characters behind it" * (end < len(given))

@@ -23,9 +23,8 @@ _Key = tuple[str, str, str]
 
 #: Rules of which each other message is another defect: what makes an upstream request invalid, and documented requests
 #: that are not served, by the class of the status and whether they reached the upstream.
-_DIALECT, _SERVED, _NOT_SERVED = (
-    "proxy.request.dialect", "proxy.request.served", re.compile(r"HTTP (\d)\d\d .*?, (before|although)"),
-)  # fmt: skip
+_DIALECT, _SERVED = "proxy.request.dialect", "proxy.request.served"
+_NOT_SERVED = re.compile(r"HTTP (\d)\d\d .*?, (before|although|and the upstream)")
 
 #: Bytes of a request up to which a reader sees what is special about it.
 _READABLE = 1_000

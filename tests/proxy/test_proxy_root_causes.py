@@ -536,12 +536,18 @@ def test_failures_that_end_alike_are_counted() -> None:
 
 
 def test_a_value_in_place_of_each_other_is_one_that_the_proxy_adds() -> None:
-    habit = Habit("", "", sent=lambda ctx, body: {**body, "temperature": 0.7, "max_tokens": 4096})
-    recording = recorded("chat", habit, ["request.string", "request.hard-text", "request.other-values"])
-    cases = evaluate(recording).cases
-    (cause,) = [one for one in causes(cases) if one.verdict == "fail"]
-    assert in_words(cause).startswith("the upstream received temperature = 0.7, which the client did not send")
-    assert in_words(cause).endswith("; also max_output_tokens")
+    """It was not seen below another parameter, which the proxy drops."""
+
+    def fixed(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in body.items() if name != "reasoning_effort"}
+        return {**kept, "temperature": 0.7, "max_tokens": 4096}
+
+    probes = ["request.string", "request.hard-text", "request.other-values", "request.effort-low"]
+    cases = evaluate(recorded("chat", Habit("", "", sent=fixed), probes)).cases
+    added, dropped = sorted((one for one in causes(cases) if one.verdict == "fail"), key=lambda one: one.rule)
+    assert in_words(added).startswith("the upstream received temperature = 0.7, which the client did not send")
+    assert in_words(added).endswith("; also max_output_tokens")
+    assert in_words(dropped).startswith("effort: the client sent 'low'")
 
 
 def test_calls_without_their_turns_are_lost_with_those_of_their_results() -> None:
@@ -606,3 +612,13 @@ def test_a_request_that_the_upstream_refuses_at_once_is_activity() -> None:
         connection.request("POST", "/v1/chat/completions", b'{"messages": ["kite0a0b0c0d0e"]}')
         assert connection.getresponse().status == 503
         assert upstream.patience.active_at > 0
+
+
+def test_a_request_whose_body_does_not_arrive_is_no_refusal_before_the_upstream() -> None:
+    (record,) = recorded("responses", CLEAN, ["request.chunked"]).records
+    pair = record.pairs[0]
+    legs = tuple(replace(one, body=b"{}", status=400) for one in pair.upstream)
+    pairs = (replace(pair, client=replace(pair.client, status=400), upstream=legs),)
+    settings = recorded("responses", CLEAN, ["request.string"]).settings
+    found = problems(evaluate(Recording(settings, (replace(record, pairs=pairs),))))
+    assert ", and the upstream received {} in its place: " in found["request.served"]
