@@ -31,10 +31,17 @@ def test_the_usual_causes_have_names(body: bytes, why: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "escape"),
-    [("Z\\u00fcrich", "\\u00fc"), ('["Z\\u00fcrich"]', ""), ("[Z\\u00fcrich]", "\\u00fc"), ("Zürich", "")],
+    [
+        ("Z\\u00fcrich", "\\u00fc"),
+        ('["Z\\u00fcrich"]', ""),
+        ("[Z\\u00fcrich]", "\\u00fc"),
+        ("Zürich", ""),
+        ("Zürich \\ud83d\\ude00", "\\ud83d\\ude00"),
+        ("\\ud83d and \\ude01 are surrogates", ""),
+    ],
 )
 def test_json_in_a_text_may_escape(text: str, escape: str) -> None:
-    sent = json.dumps({"input": "Use Zürich."}, ensure_ascii=False).encode()
+    sent = json.dumps({"input": "Use Zürich. 😀"}, ensure_ascii=False).encode()
     one = exchange("one", b"{}")
     assert left_escape(text, Received(replace(one, request=replace(one.request, body=sent)), "one")) == escape
 

@@ -228,6 +228,20 @@ def test_a_server_that_is_always_busy_does_not_show_what_a_request_causes(status
         assert told[name].reason.text.endswith(f", which contains nothing unusual, is not served either: HTTP {status}")
 
 
+def test_a_busy_gateway_that_serves_nothing_else_is_no_matter_of_a_parameter() -> None:
+    """A gateway whose circuit breaker had opened was said to refuse json_object: the stream without it was an error."""
+    error = b'event: error\ndata: {"type": "error", "error": {"message": "upstream error"}}\n\n'
+    headers = (("content-type", "text/event-stream"),)
+
+    def fails(one: Exchange) -> Exchange:
+        if one.scenario == "text.stream":
+            return replace(one, status=200, headers=headers, chunks=(Chunk(1, error),), ended="clean", attempts=())
+        return replace(one, status=502 if one.scenario == "text" else 503, chunks=(), ended="clean")
+
+    told = {one.case.id: one for one in every_exchange("2026-06-24", fails)}
+    assert told["request.text.format-accepted@json"].verdict == INCONCLUSIVE
+
+
 def test_an_account_without_balance_and_moderation_are_no_violation() -> None:
     """402 and 421, with the envelope, for requests of any kind: every seventh, then all."""
     error = b'{"error": {"message": "Insufficient balance", "code": "402", "param": ""}}'

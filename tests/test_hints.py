@@ -28,3 +28,12 @@ def test_a_limit_of_the_rate_is_hinted_at(kind: str, scenarios: tuple[str, ...],
     blocked = (Obstacle(kind, scenarios),)
     cases = [CaseRecord(f"{rule}@x", rule, "x", "auth", "MUST", "inconclusive", blocked=blocked) for rule in "rs"]
     assert [one.partition(" in every")[0] for one in hints(cases)] == [hinted] * bool(hinted)
+
+
+@pytest.mark.parametrize(
+    ("status", "others", "hinted"), [(502, "fail", True), (502, "pass", False), (400, "fail", False)]
+)
+def test_a_gateway_that_serves_nothing_is_hinted_at(status: int, others: str, hinted: bool) -> None:
+    """A gateway whose upstream refused its key was said to fail for the model."""
+    lines = [line("request.model-accepted", "fail", status), line("request.input-accepted", others, 400)]
+    assert any(one.startswith(f"no valid request was served (HTTP {status})") for one in hints(lines)) is hinted

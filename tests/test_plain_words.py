@@ -14,7 +14,7 @@ from conformance.emulator import Endpoint, serve
 from conformance.results.causes import causes
 from conformance.results.plain_words import listed, not_evaluated, refused_in_words
 from conformance.results.proposals import as_toml, proposals
-from conformance.results.records import CaseRecord
+from conformance.results.records import CaseRecord, FindingRecord
 from tests.support.dialects import DIALECTS
 from tests.support.lines import case, command
 from tests.support.running import KEY
@@ -69,7 +69,7 @@ def test_a_request_of_a_real_client_is_named_as_one() -> None:
 def test_the_end_of_a_long_message_is_shown() -> None:
     long = f"received HTTP 500: the beginning {'and so on ' * 40} the end"
     words = refused_in_words(case("request.model-accepted@text", "fail", long))
-    assert words.startswith("model ends in 500: the beginning")
+    assert words.startswith("the simplest request ends in 500: the beginning")
     assert words.endswith("the end")
     assert len(words) < 240
 
@@ -123,16 +123,13 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
           "b": "the upstream's response is incomplete: content_filter, the client's is completed",
           "c": "the upstream's response is completed, the client's is unfinished"},
          "also the upstream's response is completed, the client's is unfinished (in scenario c) (3 cases)"),
-        ("proxy.request.dialect",
-         {"a": "the upstream request is not valid: one", "c": "the upstream request is not valid: messages is empty"},
-         "(in scenario a); also the upstream request is not valid: messages is empty (in scenario c) (2 cases)"),
         ("request.malformed-json",
          {"a": "a completed response has no output item", "c": "received HTTP 500: Internal Server Error"},
          "no output item (in scenario a); also HTTP 500: Internal Server Error (in scenario c) (2 cases)"),
     ],
     ids=[
         "another status", "an error of another kind", "the other parameters that a proxy drops", "another tool",
-        "what else a proxy does with failures", "what else a proxy does with the end", "what else is not valid",
+        "what else a proxy does with failures", "what else a proxy does with the end",
         "a 5xx beside no status",
     ],
 )  # fmt: skip
@@ -246,3 +243,12 @@ def test_a_cause_is_shown_at_an_ordinary_request(special: str, ordinary: str) ->
     ]
     (cause,) = causes(lines)
     assert [one.id for one in cause.cases] == [ordinary, special]
+
+
+def test_a_failure_of_the_simplest_request_is_not_one_of_its_model() -> None:
+    finding = FindingRecord("received HTTP 502: upstream error", want=200, got=502, scenario="text")
+    case = CaseRecord("request.model-accepted@text", "request.model-accepted", "text", "request", "MUST", "fail",
+                      findings=(finding,))  # fmt: skip
+    assert refused_in_words(case) == "the simplest request ends in 502: upstream error"
+    refused = replace(case, findings=(replace(finding, message="received HTTP 404: no such model", got=404),))
+    assert refused_in_words(refused) == "model is refused with 404: no such model"

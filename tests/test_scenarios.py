@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from conformance.contract.schemas import REVISIONS, Schemas
+from conformance.contract.schemas import REVISIONS, Schemas, schemas_of
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import Behaviour, Hook
 from conformance.emulator.refusals import of
 from conformance.emulator.request_hooks import input_parts
 from conformance.emulator.shapes import Refusal
 from conformance.judge.verdict import InternalError, evaluate
+from conformance.scenarios import scenarios
 from conformance.scenarios.controls import control_of
 from conformance.scenarios.derived import accepted, parameters, violations
+from conformance.scenarios.item_ids import with_own_ids
 from conformance.scenarios.plan import Plan, most_output_tokens
 from conformance.scenarios.scenario import Scenario, encode
 from tools.in_process import cases, context, evaluated, record, record_of, verdicts
@@ -238,3 +241,20 @@ def test_a_refused_image_shows_nothing_of_what_the_profile_demands(lets: str) ->
     demanding = replace(here, target=replace(here.target, unknown_parameters=lets))
     case = next(one for one in cases() if one.id == "undocumented.outcome-as-profile@undocumented.input_image.detail")
     assert evaluate(replace(case, context=demanding), record(None)).verdict == "not-applicable"
+
+
+def test_no_two_items_of_the_requests_share_an_id() -> None:
+    """A server can store items by id."""
+    every = scenarios(schemas_of(REVISIONS[-1]), "n")
+    made = {name: with_own_ids(one, one.body, name) for name, one in every.items() if "captured" not in one.tags}
+    ids = [
+        item["id"]
+        for name, body in made.items()
+        if every[name].follow is None and isinstance(body.get("input"), list)
+        for item in body["input"]
+        if isinstance(item, dict) and re.fullmatch(r"[a-z]+_\w+", str(item.get("id")))  # Others are odd on purpose.
+    ]
+    assert len(ids) > 20
+    assert len(set(ids)) == len(ids)
+    codex = every["client.codex.follow-up"]
+    assert with_own_ids(codex, codex.body, "key") is codex.body

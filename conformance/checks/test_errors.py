@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from conformance.decode.events import mapping
@@ -36,6 +35,7 @@ from conformance.judge.common import (
 )
 from conformance.judge.encodings import must_be_encoded
 from conformance.judge.envelopes import envelope_findings
+from conformance.judge.internals import internals_in
 from conformance.judge.lockout import lockout
 from conformance.judge.samples import response_of
 from conformance.judge.selectors import each, everything, pairs, together
@@ -62,21 +62,6 @@ def _with(*tags: str) -> Selector:
 #: Invalid requests, without and with those whose credential is invalid: their envelope is checked by another rule.
 _invalid_requests = _with("bad", "violation", "outside", "image")
 _refusals = _with("bad", "violation", "outside", "image", "method", "auth-refused")
-
-
-_INTERNALS = (
-    ("a stack trace", re.compile(r"Traceback \(most recent call last\)|^\s+at [\w.$<>]+ ?\(.+:\d+", re.MULTILINE)),
-    ("a file path", re.compile(r"(?<![\w:/.])/(?:usr|home|opt|app|srv|var|root|mnt)/[\w.\-/]+|[A-Z]:\\\\\w+")),
-    ("a source file", re.compile(r"\w\.(?:py|go|rs|ts|js|java|rb|php|cs):\d+")),
-    ("a class of the server's code", re.compile(r"\b[a-z]\w*(?:\.[a-z]\w*)+\.[A-Z]\w+")),
-    ("an exception of the server's code", re.compile(
-        r"'\w+' object (?:is not|has no|cannot|does not)\b"
-        r"|\b(?:Type|Key|Value|Index|Attribute|Reference|Runtime)Error\b"
-        r"|\bcannot read propert(?:y|ies) of|\bis not a function\b|\bNullPointerException\b|\bnil pointer\b",
-        re.IGNORECASE,
-    )),
-    ("HTML", re.compile(r"<(?:!doctype html|html|body|title)\b", re.IGNORECASE)),
-)  # fmt: skip
 
 
 @check("error.envelope", over=_invalid_requests, where=Where("refusals", reads=REQUEST))
@@ -117,9 +102,8 @@ def test_error_shows_no_internals(received: Received) -> Findings:
 def _internals(received: Received, who: str) -> Findings:
     body = received.exchange.body[:100_000].decode("utf-8", "replace")
     yield Examined(bool(body))
-    for what, pattern in _INTERNALS:
-        if match := pattern.search(body):
-            yield Finding(f"{who} contains {what}", want="a message for the client", got=match[0].strip()[:120])
+    for what, found in internals_in(body):
+        yield Finding(f"{who} contains {what}", want="a message for the client", got=found)
 
 
 @check("error.real-status", over=_invalid_requests, not_for_captured=UNKNOWN_SENDER)

@@ -93,10 +93,17 @@ def _at(finding: Finding, received: Received) -> Finding:
 
 
 def _events(received: Received, kind: str) -> list[Event]:
+    """The events of a type up to the first terminal one: another rule reports those after it."""
     try:
-        return received.of(kind)
+        last = _last(received)
+        return [event for event in received.of(kind) if event.index <= last]
     except CannotEvaluate:
         return []
+
+
+def _last(received: Received) -> float:
+    """The index of the first terminal event; infinite without one."""
+    return min((one.index for one in received.of(*received.contract.decoding.ends)), default=float("inf"))
 
 
 @check("event.seen.{type}", over=by_event_type(_causes), not_for_captured=NEEDS_A_CAUSE)
@@ -173,8 +180,9 @@ def test_arguments_done_names_the_function(received: Received) -> Findings:
 
 @check("sequence.present", over=STREAMS, where=STREAM)
 def test_every_event_is_numbered(received: Received) -> Findings:
+    last = _last(received)
     for event in received.events:
-        if _is_unnumbered(event):
+        if _is_unnumbered(event) or event.index > last:
             continue
         yield EXAMINED
         if integral(event.number) is None:

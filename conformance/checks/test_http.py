@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from conformance.contract.schemas import ABSENT
 from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.planned import attempts, on_new_connections
@@ -140,8 +141,12 @@ def test_plain_response_is_application_json(received: Received) -> Findings:
     if received.status == 200:
         yield EXAMINED
     if received.status == 200 and received.exchange.media_type != "application/json":
-        got = received.exchange.header("content-type")
-        yield Finding(f"Content-Type is {got!r}", want="application/json", got=got)
+        yield _of_type(received.exchange.header("content-type"), "application/json")
+
+
+def _of_type(got: str | None, want: str) -> Finding:
+    message = f"Content-Type is {got!r}" if got else "the response has no Content-Type"
+    return Finding(message, want=want, got=got or ABSENT)
 
 
 @check("http.stream-content-type", over=STREAMS, where=Where("streams", reads=HEADERS))
@@ -149,8 +154,7 @@ def test_stream_is_text_event_stream(received: Received) -> Findings:
     if received.status == 200:
         yield EXAMINED
     if received.status == 200 and received.exchange.media_type != EVENT_STREAM:
-        got = received.exchange.header("content-type")
-        yield Finding(f"Content-Type is {got!r}", want=EVENT_STREAM, got=got)
+        yield _of_type(received.exchange.header("content-type"), EVENT_STREAM)
 
 
 @check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.contract.schemas import ABSENT
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import STREAM
@@ -147,9 +148,9 @@ def test_event_is_of_its_items_kind(received: Received) -> Findings:
             yield finding_at(event, message, "/output_index", f"the index of a {fits}", f"an item of type {kind}")
         closed = event.item.get("type") if event.type == ITEM_DONE else kind
         if isinstance(kind, str) and closed != kind:
-            yield finding_at(
-                event, f"closes the {kind} of output_index {index} as {closed!r}", "/item/type", kind, closed
-            )
+            shown = repr(closed) if closed else "an item without type"
+            message = f"closes the {kind} of output_index {index} as {shown}"
+            yield finding_at(event, message, "/item/type", kind, closed or ABSENT)
 
 
 @check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))

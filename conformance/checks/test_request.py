@@ -8,6 +8,7 @@ from conformance.decode.events import mapping, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import (
+    all_busy,
     always_busy,
     authenticated_status,
     definite_status,
@@ -122,6 +123,8 @@ def _never_busy(responses: list[Received], case: Case, what: str) -> Findings:
         first, *others = (one.scenario for one in sent)
         message = f"every request with {what} receives HTTP {status}, and none without{error_detail(sent[0])}"
         yield Finding(message, want=200, got=status, scenario=first, also=tuple(others))
+    else:
+        all_busy(sent)
 
 
 @check(

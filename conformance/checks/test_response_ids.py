@@ -53,7 +53,7 @@ def _that_of_another(received: Received, complete: dict[str, Received], restart:
         is_distinctive = message == _SAME[0]
         if found is None and other is not received and (is_distinctive or not restart):
             same, also = message.format(other.scenario), (other.scenario,)
-            found = Finding(same, "", None, "one of its own", None, received.scenario, also=also)
+            found = Finding(same, "", None, "one of its own", f"that of {other.scenario}", received.scenario, also=also)
     return found
 
 

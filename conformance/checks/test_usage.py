@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from conformance.contract.schemas import ABSENT
-from conformance.decode.response import DoesNotApply, Received
-from conformance.judge.applicability import FINAL_RESPONSE, Where
-from conformance.judge.selectors import RESPONSES
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.judge.applicability import FINAL_RESPONSE, GROWS, Where
+from conformance.judge.selectors import RESPONSES, everything
 from conformance.judge.token_counts import characters_of_output, has_input, needs_tokens, too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
 _DETAILS = ("input_tokens_details", "output_tokens_details")
+
+#: The least number of responses to compare, and the share of them with more tokens than each response before. The
+#: requests of a run are short and long in turn: of 100 counters in such an order about five exceed all before them.
+#: A sum that several processes of a server keep may exceed it in fewer than all.
+_COMPARED, _GROWING = 15, 0.85
 
 
 @check("usage.present", over=RESPONSES, where=FINAL_RESPONSE)
@@ -124,3 +131,42 @@ def test_input_details_hold_cached_tokens(received: Received) -> Findings:
         if "cached_tokens" not in details:
             pointer = f"{received.pointer}/usage/input_tokens_details/cached_tokens"
             yield Finding("input_tokens_details has no cached_tokens", pointer, received.event, "an integer", ABSENT)
+
+
+@check(
+    "usage.of-one-response",
+    over=everything("all-answers", where=lambda one: one.expect == "answer"),
+    together=True,
+    not_for_captured=GROWS,
+)
+def test_no_earlier_response_is_counted(responses: list[Received]) -> Findings:
+    for group in (responses, [one for one in responses if one.looks_like_stream]):
+        for name in ("input_tokens", "output_tokens"):
+            later = list(_after_others(group, name))
+            grown = [each for each in later if each[1] > each[2]]
+            yield Examined(len(later))
+            if len(later) >= _COMPARED and len(grown) > _GROWING * len(later):
+                last, count, most = grown[-1]
+                message = f"{name} grows from response to response: it is {count}, and was {most} before"
+                pointer = f"{last.pointer}/usage/{name}"
+                yield Finding(message, pointer, last.event, "the tokens of one response", count, last.scenario)
+                return
+
+
+def _after_others(responses: list[Received], name: str) -> Iterator[tuple[Received, int, int]]:
+    """The responses whose request was sent after another response ended, in this order, with the counter and the
+    highest one of the responses that had ended."""
+    counted = {one.exchange.key: (one, count) for one in responses if (count := _count_of(one, name)) is not None}
+    ended: list[tuple[float, int]] = []
+    for one, count in sorted(counted.values(), key=lambda each: each[0].exchange.sent_at):
+        sent = one.exchange.sent_at
+        if before := [known for end, known in ended if end <= sent]:
+            yield one, count, max(before)
+        ended.append((sent + one.exchange.elapsed / 1000, count))
+
+
+def _count_of(received: Received, name: str) -> int | None:
+    try:
+        return received.tokens(name) if received.exchange.ok else None
+    except CannotEvaluate:
+        return None

@@ -55,11 +55,12 @@ class Independent:
 
 @dataclass(frozen=True)
 class Across:
-    """Of a proxy, one defect that both sides show, and the run against the endpoint behind it: a violation of one of
+    """Of a proxy, one defect that both sides show, and the rules of an endpoint once more: a violation of one of
     ``rules`` of the one part is a consequence of one of ``follow`` of the other, if a finding of the cause matches
     ``says`` and all findings of the consequence match ``where``.
 
-    All are globs: ``rules`` and ``follow`` over rule ids, the others over ``@scenario: message``.
+    All are globs: ``rules`` and ``follow`` over rule ids, the others over ``@scenario: message``. ``same_probe``: only
+    if both are violated by the same response, to a probe of both sides.
     """
 
     rules: tuple[str, ...]
@@ -67,11 +68,13 @@ class Across:
     says: str
     where: str
     why: str
+    same_probe: bool = False
 
-    def ties(self, rule: str, findings: Sequence[str], cause: str, known: Sequence[str]) -> bool:
+    def ties(self, rule: str, findings: Sequence[str], cause: str, known: Sequence[str], same_probe: bool) -> bool:
         """Whether a violation of ``rule`` with these findings is a consequence of one of ``cause`` with ``known``."""
         return (
-            _matches_any(rule, self.rules)
+            (same_probe or not self.same_probe)
+            and _matches_any(rule, self.rules)
             and _matches_any(cause, self.follow)
             and all(fnmatchcase(each, self.where) for each in findings)
             and any(fnmatchcase(each, self.says) for each in known)
@@ -159,9 +162,10 @@ def independent(rule: str, cause: str, values: Iterable[object]) -> bool:
 def across() -> tuple[Across, ...]:
     """Every row about the two parts of a run of a proxy, in the order of the file."""
     return tuple(
-        Across(tuple(row["rules"]), tuple(row["follow"]), row.get("says", "*"), row.get("where", "*"), row["why"])
+        Across(tuple(row["rules"]), tuple(row["follow"]), row.get("says", "*"), row.get("where", "*"), row["why"],
+               row.get("same_probe", False))
         for row in _tables()["across"]
-    )
+    )  # fmt: skip
 
 
 @cache

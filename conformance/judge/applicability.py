@@ -215,6 +215,7 @@ TOOL_SOURCES = ("tools", "previous_response_id", "conversation", "prompt")
 #: Why a rule is not evaluated on captured traffic.
 UNKNOWN_SENDER = "the capture does not show whether the endpoint had to accept the request"
 COMPARES = "the rule compares requests that differ in one member only"
+GROWS = "the input of a conversation grows with each request"
 NEEDS_A_CAUSE = "the rule needs a request that requires this behavior"
 WORDING = "the conversation itself may contain the text that the rule looks for"
 RETRIES = "captured traffic contains each attempt as a separate exchange"

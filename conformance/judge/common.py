@@ -16,7 +16,7 @@ from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORAR
 from conformance.judge.control import shortened
 from conformance.judge.error_words import exception_of, failure_detail, words_of_error
 from conformance.judge.findings import MAY_BE_REFUSED
-from conformance.judge.samples import response_of
+from conformance.judge.samples import is_a_response, response_of
 from conformance.judge.strict_tools import if_strict_is_required
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.context import Context
@@ -64,8 +64,8 @@ def status_occurs_elsewhere(received: Received, responses: Sequence[Received]) -
 
 
 def always_busy(refused: Sequence[Received], served: Sequence[Received]) -> int | None:
-    """The busy status that requests of one kind receive in every attempt, if others, which are served, never do: then
-    it is no passing trouble of the server. None where that is not so."""
+    """The busy status that requests of one kind receive in every attempt, if others, of which one at least receives a
+    Response, never do: then it is no passing trouble of the server. None where that is not so."""
     statuses = {one.exchange.status for one in refused if one.exchange.status is not None}
     elsewhere = {one.exchange.status for one in served}
     elsewhere |= {attempt.status for one in served for attempt in one.exchange.attempts}
@@ -73,7 +73,7 @@ def always_busy(refused: Sequence[Received], served: Sequence[Received]) -> int 
         return None
     if not all(fails_every_attempt(one.exchange) or one.exchange.status == 429 for one in refused):
         return None
-    return statuses.pop() if any(one.exchange.ok for one in served) else None
+    return statuses.pop() if any(map(is_a_response, served)) else None
 
 
 def all_busy(responses: Sequence[Received]) -> None:

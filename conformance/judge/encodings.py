@@ -18,7 +18,8 @@ from conformance.exchange.exchange import CODINGS, content_coding
 from conformance.judge.common import excerpt
 from conformance.judge.verdict import Finding, Findings
 
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+#: An escape of JSON: a surrogate pair, or one code unit.
+_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}")
 
 
 def left_escape(text: str, received: Received) -> str:
@@ -29,7 +30,7 @@ def left_escape(text: str, received: Received) -> str:
     sent = received.request_json or {}
     requested = "\n".join(strings_in(sent))
     for found in _ESCAPE.finditer(text):
-        character = chr(int(found[1], 16))
+        character = json.loads(f'"{found[0]}"')
         if not character.isascii() and character in requested and found[0] not in requested:
             return found[0]
     return ""

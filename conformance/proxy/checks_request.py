@@ -12,20 +12,16 @@ from conformance.proxy import conversation
 from conformance.proxy.differences import EQUAL_IDS, LOST, Difference, of_requests
 from conformance.proxy.outcomes import has_failed, outcome
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import ALL, Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
-from conformance.proxy.upstream import CANARY
+from conformance.proxy.rules import Finding, Findings, View, must_not_be_limited, on_connection, rule, status_of
+from conformance.proxy.script import FAILURE_TEXT
+from conformance.proxy.texts import marked
+from conformance.proxy.upstream import CANARY, OF_NO_PROBE
 
 #: The kinds of probes whose requests are compared member by member.
 COMPARED = ("request",)
 
 #: The kinds of probes in which the upstream serves each request.
 SERVED = ("request", "repeated", "round-trip", "response", "media")
-
-#: Statuses after which a request can be sent again unchanged, with a chance of another result.
-RETRIED = (401, 407, 408, 409, 425, 429)
-
-#: The most upstream requests for one of the client.
-_MOST = 8
 
 
 @rule("request.served", *SERVED, "cancel-before")
@@ -44,6 +40,10 @@ def served(view: View) -> Findings:
         good = [one for one in pair.upstream if one.ok]
         where = "although the upstream served it" if good else "before the upstream"
         where += on_connection(view, good) + ", on the connection of an earlier request" * bool(leg.notes.get("reused"))
+        if not pair.upstream and OF_NO_PROBE.encode() in leg.reply:
+            where = where.replace("before the upstream", "and the upstream received an earlier request in its place")
+        elif not pair.upstream and FAILURE_TEXT.encode() in leg.reply:
+            where += ", with the error of the upstream for another request"
         where = " with stream: true" * leg.requests_stream + f", {where}"
         what = f"received {status_of(leg)}{' and a failure' * failed} for a documented request{where}"
         yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
@@ -92,8 +92,15 @@ def reaches(view: View) -> Findings:
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             form = conversation.form_of_input(pair.client.json)
             message = f"the upstream received a request without the user's input, sent as {form}"
-            message += f": it contains no {pair.canary}"
+            message += f": it contains no {pair.canary}{_user_text(view, pair.upstream[-1])}"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1, LOST * _has_other_text(pair))
+
+
+def _user_text(view: View, leg: Leg) -> str:
+    """The last text of the user in an upstream request, for messages; empty without one."""
+    received = conversation.of(mapping(leg.json), view.dialect)
+    texts = [text for turn in received.turns if turn.role == "user" for text in turn.texts if text.strip()]
+    return f", the user's text is {marked(texts[-1], 0)}" if texts else ""
 
 
 def _other_canary(pair: Pair) -> str:
@@ -108,56 +115,6 @@ def _has_other_text(pair: Pair) -> bool:
     others = [text for turn in sent.turns for text in turn.texts if text.strip() and pair.canary not in text]
     received = json.dumps(pair.upstream[-1].json, ensure_ascii=False)
     return any(json.dumps(text, ensure_ascii=False)[1:-1] in received for text in others)
-
-
-@rule("request.sent-once", *ALL)
-def sent_once(view: View) -> Findings:
-    """No completion is requested again once the upstream has begun one."""
-    for at, pair in enumerate(view.record.pairs):
-        # Of requests sent together, one without its canary can belong to any of them.
-        legs = [leg for leg in pair.upstream if leg.notes.get("matched") or not view.record.about.get("together")]
-        begun = [leg for leg in legs if leg.ok and leg.chunks]
-        number = len(legs)
-        silent = [leg for leg in legs[:-1] if leg.ended == "left" and not leg.chunks]
-        if begun and legs[-1] is not begun[0]:
-            first = begun[0]
-            after = len(legs) - legs.index(first) - 1
-            message = (
-                f"the upstream received {number} requests for one of the client: {after} after it had sent "
-                f"{sum(len(chunk.data) for chunk in first.chunks)} bytes of a response with HTTP {first.status}"
-                + ", whose calls the proxy returned with results of its own"
-                * pair.has_own_results
-            )
-            yield Finding(message, 1, number, at, number - 1)
-        elif silent and pair.client.ok and "silence" in view.record.about["kinds"]:
-            seconds = (silent[0].ended_at - silent[0].began) / 1000
-            message = (
-                f"the upstream received {number} requests for one of the client: the proxy disconnected after "
-                f"{seconds:.1f} s of silence, in which the upstream worked, and sent the request again"
-            )
-            yield Finding(message, 1, number, at, number - 1)
-        elif number > _MOST:
-            yield Finding(
-                f"the upstream received {number} requests for one of the client", f"at most {_MOST}", number, at
-            )
-    if not any(pair.upstream for pair in view.record.pairs):
-        raise DoesNotApply("no request reached the upstream")
-
-
-@rule("request.no-useless-retry", "failure")
-def no_useless_retry(view: View) -> Findings:
-    """A refused request is not sent again unchanged."""
-    legs = view.pair.upstream
-    status = view.record.about.get("status", 0)
-    if not 400 <= status < 500 or status in RETRIED:
-        raise DoesNotApply("the upstream did not refuse the request")
-    if not legs:
-        raise CannotEvaluate("no request reached the upstream")
-    same = [leg for leg in legs[1:] if leg.body == legs[0].body]
-    if same:
-        yield Finding(
-            f"the upstream refused the request with {status}, and received it {len(legs)} times", 1, len(legs), 0, 1
-        )
 
 
 @rule("request.dialect", *COMPARED)
@@ -189,26 +146,23 @@ def host(view: View) -> Findings:
         yield Finding(f"the upstream request has Host: {sent}, expected that of the upstream", own, sent, 0, 0)
 
 
+@rule("request.hop-by-hop", "hop-by-hop")
+def hop_by_hop(view: View) -> Findings:
+    """No header that the client's Connection names is in the upstream request."""
+    leg = view.upstream()
+    named = [one.strip().lower() for one in (view.client.header("connection") or "").split(",")]
+    for name, value in leg.headers:
+        if name.lower() in named and value == view.client.header(name):
+            says = f"the upstream request has the header {name}, which the client's Connection names for its connection"
+            yield Finding(says, "no such header", value, 0, 0)
+
+
 @rule("request.model", *COMPARED)
 def model(view: View) -> Findings:
     """The model is that of the client, or its mapping."""
     got, want = _compared(view)[1].model, view.settings["upstream_model"]
     if got != want:
         yield Finding(f"the upstream received the model {got!r}, expected {want!r}", want, got, 0, 0)
-
-
-@rule("request.model", "failure", "once")
-def model_again(view: View) -> Findings:
-    """The model is the same if the request is sent again."""
-    want = view.settings["upstream_model"]
-    for at, leg in enumerate(view.pair.upstream[1:], 1):
-        got = mapping(leg.json).get("model")
-        if got != want and leg.notes.get("matched"):
-            says = f"the upstream received the model {got!r} when the request was sent again, expected {want!r}"
-            yield Finding(says, want, got, 0, at)
-            return
-    if len(view.pair.upstream) < 2:
-        raise DoesNotApply("the request was sent once")
 
 
 def _compared(view: View) -> tuple[conversation.Conversation, conversation.Conversation]:
@@ -285,8 +239,12 @@ def calls(view: View) -> Findings:
         same = [(other, its) for received_text, other, its in got if received_text == text]
         if same and call not in (other for other, _ in same):
             other_name = same[0][1]
-            says = f"tool result {at + 1} reached the upstream with the id {other_name}, not with that of its call"
-            yield Finding(f"{says}; the client sent {name}", name, other_name, 0, 0)
+            ids = [one[0] for turn in received.turns for one in turn.calls]
+            of_call = ids[call] if 0 <= call < len(ids) else ""
+            its_call = f"its call with the id {of_call}" if of_call else "not with that of its call"
+            its_call = f"which {ids.count(of_call)} calls have" if of_call == other_name else its_call
+            says = f"tool result {at + 1} reached the upstream with the id {other_name}, {its_call}"
+            yield Finding(f"{says}; the client sent {name} in both", name, other_name, 0, 0)
             return
 
 

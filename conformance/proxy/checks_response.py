@@ -9,11 +9,13 @@ from typing import Any
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.decode.events import objects
 from conformance.proxy.differences import Difference, of_calls
+from conformance.proxy.endings import without_end
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, lacks_item, outcome, received, streams
 from conformance.proxy.patience import HUNG
 from conformance.proxy.records import Leg, Pair
-from conformance.proxy.rules import Finding, Findings, View, at_client, on_connection, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, rule, status_of
 from conformance.proxy.texts import first_difference, marked, text_differs
+from conformance.proxy.wrong_types import of_content, of_count, of_deltas
 
 #: The two sides in a message about texts.
 SENT, TAKEN = "the upstream sent", "the client received"
@@ -42,7 +44,7 @@ def abandoned(view: View, sent: Outcome) -> bool:
 
 #: The groups of findings: deltas that differ while the complete text does not, reasoning that arrives as text, a final
 #: Response without what was streamed, and streams without an end.
-_DELTAS, _AS_TEXT, _FINAL, NO_END = "deltas", "reasoning as text", "final Response", "no end"
+DELTAS, _AS_TEXT, _FINAL, NO_END = "deltas", "reasoning as text", "final Response", "no end"
 
 #: The events of OpenAI for the summary of a reasoning item.
 _SUMMARY = "reasoning_summary_text"
@@ -71,12 +73,13 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         says = f"the client received the {member} only in events response.{_SUMMARY}.delta, without an item"
         yield Finding(says, want, got)
     elif want != got:
-        yield Finding(text_differs(member, want, got, SENT, TAKEN), want, got)
+        wrong = "" if got else of_content(view.client, "message" if member == "text" else member)
+        yield Finding(wrong or text_differs(member, want, got, SENT, TAKEN), want, got)
     elif want and streams(view.client):
-        parts = deltas(view.client, kind)
-        if parts != want and (parts or kind == "output_text"):
+        parts, wrong = deltas(view.client, kind), of_deltas(view.client, kind)
+        if parts != want and (parts or wrong or kind == "output_text"):
             says = text_differs(f"deltas of the {member}", want, parts, SENT, TAKEN)
-            yield Finding(says, want, parts, group=_DELTAS)
+            yield Finding(f"deltas of the {member}: {wrong}" if wrong else says, want, parts, group=DELTAS)
 
 
 def _parts(leg: Leg) -> Iterator[dict[str, Any]]:
@@ -102,7 +105,7 @@ def reasoning(view: View) -> Findings:
     found = list(_texts(view, "reasoning_text", "reasoning"))
     yield from found
     if not found and lacks_item(view.client, "reasoning"):
-        found = [Finding("the final Response contains the reasoning, and the stream before it does not", group=_DELTAS)]
+        found = [Finding("the final Response contains the reasoning, and the stream before it does not", group=DELTAS)]
         yield from found
     kinds = [item.get("type") for item in received(view.client).output]
     if not found and "reasoning" in kinds and kinds[0] != "reasoning":
@@ -133,7 +136,7 @@ def calls(view: View) -> Findings:
     if parts and sorted(parts) != joined:
         says = "the deltas of the arguments have other characters than the arguments"
         yield Finding(f"{says}: {len(parts)} and {len(joined)} characters", "".join(joined)[:200], parts[:200],
-                      group=_DELTAS)  # fmt: skip
+                      group=DELTAS)  # fmt: skip
 
 
 @rule("response.finish", "response", "request")
@@ -149,7 +152,7 @@ def finish(view: View) -> Findings:
     elif taken.finish == FAILED and view.record.probe.removesuffix(".stream") in view.failing.get("request.served", ()):
         raise CannotEvaluate("the same request without a stream is not served")
     elif sent.finish != taken.finish:
-        yield Finding(_ends_differ(sent, taken) + _failed_at(view, sent, taken), sent.finish, taken.finish)
+        yield Finding(ends_differ(sent, taken) + _failed_at(view, sent, taken), sent.finish, taken.finish)
 
 
 def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
@@ -162,11 +165,12 @@ def _failed_at(view: View, sent: Outcome, taken: Outcome) -> str:
             return f": the last of the {member} that it received is before {marked(want, first_difference(want, got))}"
     if not sent.text or sent.finish == UNFINISHED:
         return ""
-    usage = view.dialect == "chat" and b'"choices":[]' in view.upstream().reply
+    # Another finish reason can be that of the failure itself.
+    usage = view.dialect == "chat" and sent.finish == "completed" and b'"choices":[]' in view.upstream().reply
     return ", after the complete text" + ": a chunk with the usage and without choices followed" * usage
 
 
-def _ends_differ(sent: Outcome, taken: Outcome) -> str:
+def ends_differ(sent: Outcome, taken: Outcome) -> str:
     return f"the upstream's response is {sent.finish}, the client's is {taken.finish}"
 
 
@@ -193,11 +197,13 @@ def usage(view: View) -> Findings:
         left_out = actual is None and bool(got) and (name == "cached" or (name == "reasoning" and value == 0))
         if value is not None and actual != value and not left_out:
             label = f"{name} tokens" if name != "total" else "total_tokens"
-            yield Finding(_counts_differ(label, value, actual), want, taken.usage)
+            wrong = f"{label}: the upstream sent {value}, the client received {of_count(view.client, name)}"
+            says = counts_differ(label, value, actual) if not of_count(view.client, name) else wrong
+            yield Finding(says, want, taken.usage)
             return
 
 
-def _counts_differ(label: str, sent: int | None, received: int | None) -> str:
+def counts_differ(label: str, sent: int | None, received: int | None) -> str:
     first, second = ("none" if one is None else one for one in (sent, received))
     return f"{label}: the upstream sent {first}, the client received {second}"
 
@@ -219,11 +225,25 @@ def form(view: View) -> Findings:
         # RFC 9112 6.2 forbids both: a server behind which another one reads it can take the rest for a response.
         says = "the response to the client has Transfer-Encoding and Content-Length"
         yield Finding(says, "one of the two headers", leg.header("content-length", True))
+    elif coding := _unaccepted_coding(leg):
+        says = f"the response has the Content-Encoding {coding}, and the request accepts none"
+        yield Finding(says, "a body that is not compressed", coding)
     elif leg.ended in ("cut", "reset", "time-out", "invalid"):
-        yield Finding(f"the response to the client did not end: {leg.ended} ({leg.detail})", "clean", leg.ended)
+        says = f"the response to the client did not end: {leg.ended} ({leg.detail})"
+        yield Finding(says, "clean", leg.ended, group=NO_END * (leg.ended == "time-out"))
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
-        says = "the stream to the client ended without a terminal event"
-        yield Finding(says, "a terminal event", None, group=NO_END)
+        yield Finding(without_end(leg), "a terminal event", None, group=NO_END)
+
+
+#: The content codings in use (RFC 9110 8.4.1); clients ignore other words, such as ``none``.
+_CODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd")
+
+
+def _unaccepted_coding(leg: Leg) -> str:
+    """The content coding of a response whose request accepts identity alone; empty without one."""
+    coding = (leg.header("content-encoding", True) or "").strip().lower()
+    accepts = (leg.header("accept-encoding") or "").strip().lower()
+    return coding if accepts == "identity" and coding in _CODINGS and not leg.wrong_coding else ""
 
 
 def _in_progress(leg: Leg, seconds: float) -> bool:
@@ -235,83 +255,10 @@ def _in_progress(leg: Leg, seconds: float) -> bool:
 def undocumented(view: View) -> Findings:
     """Parameters that real clients send, and the contract does not document, cause no failure."""
     leg = view.client
+    if "request.string" in view.failing.get("request.served", ()):
+        raise CannotEvaluate("ordinary requests are not served")
     if leg.status is None or leg.status >= 500:
         names = ", ".join(view.record.about["names"])
         yield Finding(
             f"the client sent the parameters {names}, and received {status_of(leg)}", "200 or 4xx", leg.status
         )
-
-
-#: What the rule about legal forms compares: the rule that reports it for the ordinary form, and its member.
-_ASPECTS = {"text": "response.text", "reasoning": "response.reasoning", "finish": "response.finish"}
-
-
-@rule("forms.rare-same-response", "rare-forms")
-@rule("forms.same-response", "forms")
-def same_response(view: View) -> Findings:
-    """A legal form of the upstream's response changes nothing for the client."""
-    leg = view.client
-    if "request.served" in view.failing and len(view.failing["request.served"]) > 20:
-        raise CannotEvaluate("ordinary requests are not served")
-    upstream = view.upstream()
-    name = view.record.probe.partition(".")[2]
-    if "gzip" in name and upstream.header("content-encoding", True) is None:
-        raise DoesNotApply("the proxy does not accept gzip")
-    may_fail = bool(view.record.about.get("may_fail"))
-    if may_fail and leg.status is not None and leg.status >= 500:
-        return
-    sent = outcome(upstream, view.dialect)
-    try:
-        taken = outcome(leg, "responses")
-        if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):
-            return
-    except CannotEvaluate as error:
-        if _fails(view, "request.served"):
-            raise CannotEvaluate("the client cannot read the ordinary form of the response either") from None
-        says = f"the upstream sent the form {name!r}{on_connection(view, [upstream])}, and {at_client(error)}"
-        yield Finding(says, "the same response", status_of(leg))
-        return
-    yield from _same(view, name, sent, taken)
-
-
-def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
-    start = f"with the form {name!r} of the upstream's response, "
-    if abandoned(view, sent):
-        says = "the proxy closed the upstream connection before the end"
-        yield Finding(f"{start}{says}, and the client's response is {taken.finish}", "completed", taken.finish)
-        return
-    if taken.finish == FAILED and _fails(view, "response.finish"):
-        raise CannotEvaluate("the ordinary form of the response fails too")
-    if taken.finish == UNFINISHED and streams(view.client) and not _fails(view, "response.form"):
-        yield Finding(f"{start}the stream to the client ended without a terminal event", "a terminal event", None)
-        return
-    for member, other in _ASPECTS.items():
-        want, got = getattr(sent, member), getattr(taken, member)
-        if want != got and not _fails(view, other):
-            text = _ends_differ(sent, taken) if member == "finish" else text_differs(member, want, got, SENT, TAKEN)
-            yield Finding(start + text, want, got)
-            return
-    parts = deltas(view.client, "output_text")
-    if streams(view.client) and parts != sent.text and not _fails(view, "response.text"):
-        yield Finding(start + text_differs("deltas of the text", sent.text, parts, SENT, TAKEN), sent.text, parts)
-        return
-    if not _fails(view, "response.calls", len(sent.calls) > 1):
-        for one in of_calls(sent.calls, taken.calls):
-            yield Finding(start + one.message, one.want, one.got)
-            return
-    counted: Any = None if view.record.about.get("usage_absent") else sent.usage
-    if counted and not _fails(view, "response.usage"):
-        received = taken.usage or {}
-        lost = next((key for key in ("input", "output", "total") if counted[key] != received.get(key)), "")
-        if lost:
-            text = _counts_differ(f"{lost} tokens", counted[lost], received.get(lost))
-            yield Finding(start + text, counted, taken.usage)
-
-
-def _fails(view: View, name: str, several: bool = False) -> bool:
-    """Whether the rule is violated with the ordinary form of the same content, which has ``several`` calls."""
-    # Several calls are sent in one chunk, as in a plain response.
-    ends = ["", ".stream"] if several else [".stream" * view.client.requests_stream]
-    names = ("reasoning", "text-and-call", *["parallel-calls"] * several)
-    plain = {f"response.{one}{end}" for one in names for end in ends}
-    return bool(plain & set(view.failing.get(name, ())))

@@ -86,7 +86,7 @@ def _damaged(leg: Leg, sent: Outcome, taken: Outcome) -> Finding | None:
     return Finding(_BESIDE + found.message, found.want, found.got) if found else None
 
 
-@rule("streaming.concurrent", "concurrent")
+@rule("streaming.concurrent", "concurrent", "concurrent-plain")
 def concurrent(view: View) -> Findings:
     """All requests reach the upstream before the first response ends."""
     _needs_matched(view)
@@ -191,6 +191,29 @@ def streaming_events(view: View) -> Findings:
     yield from _held(view, "event")
 
 
+#: Milliseconds within which a proxy ends other responses after a client has disconnected.
+_WITH_OTHERS = 300.0
+
+
+def _ended_with_other(view: View) -> float:
+    """The seconds until the client's response ended early, if another client disconnected at that moment, and the
+    upstream's silence had not lasted half its time; else 0."""
+    leg = view.client
+    lasted = (leg.ended_at - leg.began) / 1000
+    late = [leg.ended_at - at for at in view.disconnects]
+    ended = any(0 <= one < _WITH_OTHERS for one in late) and lasted < view.settings["silence"] / 2
+    return lasted if ended else 0.0
+
+
+@rule("response.not-mixed", "silence")
+def undisturbed(view: View) -> Findings:
+    """A response does not end when the client of another request disconnects."""
+    leg = view.client
+    if (seconds := _ended_with_other(view)) and view.pair.upstream and view.upstream().ended == "left":
+        says = f"another client disconnected, and {seconds:.1f} s after its begin the response to this client ended"
+        yield Finding(f"{says} early ({leg.ended}): the proxy closed both upstream connections", "completed", leg.ended)
+
+
 @rule("streaming.silence", "silence")
 def silence(view: View) -> Findings:
     """The response is complete after silence of the upstream."""
@@ -202,6 +225,8 @@ def silence(view: View) -> Findings:
         raise CannotEvaluate("the proxy cannot read a stream with comments")
     if f"request.string{'.stream' * leg.requests_stream}" in view.failing.get("request.served", ()):
         raise CannotEvaluate("ordinary requests are not served")
+    if _ended_with_other(view):
+        raise CannotEvaluate("the response ended when another client disconnected")  # response.not-mixed reports it.
     lasted = (leg.ended_at - leg.began) / 1000  # A proxy can end the stream before the silence does.
     says = f"the upstream was silent for {seconds:g} s" if lasted >= seconds else f"after {lasted:.1f} s of silence"
     try:
@@ -279,6 +304,8 @@ def next_served(view: View) -> Findings:
     if not after:
         raise CannotEvaluate("the proxy went on reading cancelled streams, and no request was sent after them")
     must_not_be_limited(after[-1])
+    if "request.string" in view.failing.get("request.served", ()):
+        raise CannotEvaluate("such requests were not served before either")
     leg, at = after[-1].client, view.record.pairs.index(after[-1])
     closed = sum(pair.client.ended == "closed" for pair in cancelled)
     words = "the cancelled one" if closed == 1 else f"{closed or 'the'} cancelled ones"

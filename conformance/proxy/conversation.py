@@ -159,6 +159,8 @@ def of_chat(body: dict[str, Any]) -> Conversation:
         made.problems.append(waiting)
     if orphan := _without_call(objects(body.get("messages"))):
         made.problems.append(f"the tool message with the id {orphan} does not follow a message with that call")
+    if body.get("stream_options") is not None and body.get("stream") is not True:
+        made.problems.append("stream_options is set without stream: true")
     for tool in objects(body.get("tools")):
         if not isinstance(tool.get("function"), dict):
             made.problems.append("a tool has no member function")
@@ -187,7 +189,7 @@ _CHAT_PARTS = ("text", "image_url", "input_audio", "file", "refusal", "video_url
 _OTHER: dict[str, tuple[Any, ...]] = {
     "n": (1,), "stop": ([], ""), "presence_penalty": (0,), "frequency_penalty": (0,), "seed": (), "logit_bias": ({},),
     "top_k": (0, -1), "min_p": (0,), "repetition_penalty": (1,), "prefix": (False,), "previous_response_id": (),
-    "truncation": ("disabled",), "functions": ([],),
+    "truncation": ("disabled",), "functions": ([],), "parallel_tool_calls": (True,),
 }  # fmt: skip
 
 
@@ -303,7 +305,8 @@ def _set_format(made: Conversation, value: Any) -> None:
 
 def _set_other(made: Conversation, body: dict[str, Any]) -> None:
     for name, neutral in _OTHER.items():
-        if body.get(name) is not None and body[name] not in neutral:
+        has_effect = name != "parallel_tool_calls" or bool(body.get("tools"))
+        if has_effect and body.get(name) is not None and body[name] not in neutral:
             made.parameters[name] = body[name]
 
 

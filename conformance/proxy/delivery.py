@@ -25,13 +25,14 @@ _LOOK = 0.01
 class Expected:
     """A request of the client that is in progress. ``has`` reports whether the client has received a text;
     ``released`` ends every pause and stall. ``known`` are the canaries of earlier requests that its input contains;
-    ``arrived`` is set when the upstream has received a request, and ``gone`` when the client has closed its
-    connection."""
+    ``number`` is that of earlier requests with this canary; ``arrived`` is set when the upstream has received a
+    request, and ``gone`` when the client has closed its connection."""
 
     canary: str
     script: Script
     has: Callable[[str], bool]
     known: frozenset[str] = frozenset()
+    number: int = 0
     released: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
     gone: threading.Event = field(default_factory=threading.Event)

@@ -39,7 +39,7 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
     does not belong there; each empty if there is none. White space between the texts is ignored, as texts are joined
     with it."""
     complete, at, extra = "\n".join(joined), 0, ""
-    for text in texts:
+    for number, text in enumerate(texts):
         if not text.strip() and text not in complete[at:]:
             continue
         found = complete.find(text, at)
@@ -47,7 +47,10 @@ def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, st
             # Skip what precedes the text with the same beginning, so that the first difference is shown.
             starts = (complete.find(start, at) for start in (text[:12], text[:3], text[:12].strip()) if start.strip())
             near = next((start for start in starts if start >= 0), -1)
-            return text, complete[near:] if near >= 0 else complete[at:].lstrip("\n"), extra
+            rest = complete[at:].lstrip("\n")
+            if near < 0 and any(one.strip() and rest.startswith(one) for one in texts[number + 1 :]):
+                rest = ""  # What follows is the next text: this one is lost.
+            return text, complete[near:] if near >= 0 else rest, extra
         extra = extra or complete[at:found].strip()
         at = found + len(text)
     return "", "", extra or complete[at:].strip()
@@ -233,7 +236,10 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     for name, tool in sent.tools.items():
         other = received.tools.get(name)
         if other is None:
-            yield Difference("request.tools", f"the tool {name} did not reach the upstream", name, [*received.tools])
+            says = f"the tool {name} did not reach the upstream"
+            if new := _renamed(tool, sent, received):
+                says = f"the tool {name} reached the upstream with the name {new}"
+            yield Difference("request.tools", says, name, [*received.tools])
         elif other["description"] != tool["description"]:
             says = text_differs(f"description of the tool {name}", tool["description"], other["description"])
             yield Difference("request.tools", says, tool["description"], other["description"])
@@ -248,6 +254,12 @@ def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
     if extra and all(name in received.tools for name in sent.tools):  # Else it can be one with another name.
         message = f"the upstream received the tool {extra[0]}, which the client did not send"
         yield Difference("request.nothing-added", message, [*sent.tools], [*received.tools])
+
+
+def _renamed(tool: dict[str, Any], sent: Conversation, received: Conversation) -> str:
+    """The new name of a tool at the upstream: one that the client did not send, with the same description and
+    parameters; empty without one."""
+    return next((name for name, one in received.tools.items() if name not in sent.tools and one == tool), "")
 
 
 def _strict(name: str, want: Any, got: Any) -> Iterator[Difference]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,14 @@ from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, 
 from conformance.proxy import (
     checks_credentials,
     checks_failure,
+    checks_forms,
     checks_media,
+    checks_messages,
     checks_request,
     checks_response,
+    checks_retries,
     checks_stream,
+    response_facts,
 )
 from conformance.proxy.connections import leaves_streams
 from conformance.proxy.endpoint import evaluate_endpoint
@@ -28,12 +32,16 @@ from conformance.proxy.records import Record, Recording
 from conformance.proxy.root_causes import with_root_causes
 from conformance.proxy.rules import AREA, RULES, Finding, Rule, View
 from conformance.proxy.texts import first_difference, marked
+from conformance.results.across_sides import with_causes_of
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 from conformance.results.results_file import ERROR
 
 #: The modules whose import registers the rules, in the order of evaluation: later rules know the findings of earlier
 #: ones.
-_MODULES = (checks_request, checks_media, checks_credentials, checks_response, checks_stream, checks_failure)
+_MODULES = (
+    checks_request, checks_retries, checks_media, checks_credentials, checks_response, checks_forms, checks_stream,
+    checks_failure, checks_messages,
+)  # fmt: skip
 
 #: Characters from which on a text is shown around its first difference alone.
 _LONG = 60
@@ -43,10 +51,6 @@ _WITHOUT_BODY = (
     "request.dialect", "request.sent-once", "credentials.client-key-kept", "credentials.upstream-key-sent",
     "credentials.upstream-key-hidden", "failure.no-address",
 )  # fmt: skip
-
-#: The rules about what the upstream receives, and those of them that can explain the client's response too.
-_OF_REQUESTS = ("request.", "credentials.")
-_OF_BOTH = ("request.served", "request.dialect", "request.sent-once")
 
 _VERDICTS = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
@@ -68,12 +72,12 @@ def evaluate(recording: Recording) -> Evaluated:
     traces: dict[str, str] = {}
     failing: dict[str, list[str]] = {}
     order = [module.__name__ for module in _MODULES]
-    leaves = leaves_streams(recording.records)
+    leaves, disconnects = leaves_streams(recording.records), response_facts.disconnects(recording.records)
     for rule in sorted(RULES, key=lambda one: order.index(one.check.__module__)):
         for record in recording.records:
             if not set(rule.kinds) & set(record.about.get("kinds", ())):
                 continue
-            view = View(record, recording.settings, failing, leaves)
+            view = View(record, recording.settings, failing, leaves, disconnects)
             case, finding, trace = _case(rule, record, view)
             cases.append(case)
             if trace:
@@ -81,23 +85,12 @@ def evaluate(recording: Recording) -> Evaluated:
             if finding is not None:
                 places[case.id] = (record, finding)
                 failing.setdefault(rule.id, []).append(record.probe)
-    endpoint = evaluate_endpoint(recording, _explained(failing))
+    endpoint = with_causes_of(evaluate_endpoint(recording), [one for one in cases if one.has_problem])
     known = {record.probe: record for record in recording.records}
     for case in endpoint:
         if case.findings and case.scenario in known:
             places[case.id] = known[case.scenario], Finding(case.message)
     return Evaluated(with_root_causes([*cases, *endpoint], places, recording), places, traces)
-
-
-def _explained(failing: Mapping[str, Sequence[str]]) -> set[str]:
-    """The probes with a finding that can explain what the client received. What the upstream received does not: its
-    response is that of the probe."""
-    return {
-        probe
-        for rule, probes in failing.items()
-        if rule in _OF_BOTH or not rule.startswith(_OF_REQUESTS)
-        for probe in probes
-    }
 
 
 def _case(rule: Rule, record: Record, view: View) -> tuple[CaseRecord, Finding | None, str]:

@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from conformance.exchange.codings import GZIP, Decoding
 from conformance.exchange.exchange import DECODED_LIMIT, Headers
 from conformance.proxy import client
 from conformance.proxy.delivery import Expected
+from conformance.proxy.item_ids import with_own_ids
 from conformance.proxy.patience import HUNG, IDLE, hangs
 from conformance.proxy.records import Leg, Pair, with_echoes
 from conformance.proxy.script import Script
@@ -140,6 +142,7 @@ class Kit:
         self.pairs: list[Pair] = []
         self.secrets = settings.secrets
         self._lock = threading.Lock()
+        self._sent: Counter[str] = Counter()
 
     @property
     def dialect(self) -> str:
@@ -174,13 +177,14 @@ class Kit:
 
     def exchange(self, probe_request: ProbeRequest) -> Pair:
         """Send one request, and return both sides."""
-        settings = self.settings
-        body = json.dumps({"model": settings.model, **self._body(probe_request)}, ensure_ascii=False).encode()
+        settings, number = self.settings, self._number(probe_request.canary)
+        made = with_own_ids(self._body(probe_request), f"{probe_request.canary} {number}")
+        body = json.dumps({"model": settings.model, **made}, ensure_ascii=False).encode()
         key = settings.client_key if probe_request.key is None else probe_request.key
         headers = dict(settings.headers) | ({"Authorization": f"Bearer {key}"} if key else {})
         known = frozenset(found.decode() for found in CANARY.findall(body)) - {probe_request.canary}
         received = bytearray()
-        expected = Expected(probe_request.canary, probe_request.script, Follower(received).has, known)
+        expected = Expected(probe_request.canary, probe_request.script, Follower(received).has, known, number)
         close_at = expected.arrived if probe_request.closes_early else None
         patience = self._upstream.patience
         limit = (probe_request.limit or patience.limit(settings.limit)) * self.together
@@ -197,6 +201,12 @@ class Kit:
             patience.note(leg)
         legs = self._upstream.finish(expected, probe_request.grace)
         return with_echoes(Pair(probe_request.canary, leg, legs), self.secrets)
+
+    def _number(self, canary: str) -> int:
+        """The number of requests with this canary before."""
+        with self._lock:
+            self._sent[canary] += 1
+            return self._sent[canary] - 1
 
     def _body(self, probe_request: ProbeRequest) -> Mapping[str, Any]:
         body = probe_request.body

@@ -106,7 +106,7 @@ def _responses(leg: Leg) -> Outcome:
         for _, item in one.items("function_call")
     )
     reasoning = _reasoning(one, "content") or _reasoning(one, "summary")
-    return Outcome(one.words, reasoning, calls, _finish(final, one), _usage(final.get("usage"), _RESPONSES_USAGE))
+    return Outcome(one.words, reasoning, calls, _finish(final, one), _usage(final.get("usage"), RESPONSES_USAGE))
 
 
 def _kind(value: Any) -> str:
@@ -223,7 +223,7 @@ _CHAT_USAGE = {
     "cached": ("prompt_tokens_details", "cached_tokens"),
     "reasoning": ("completion_tokens_details", "reasoning_tokens"),
 }
-_RESPONSES_USAGE = {
+RESPONSES_USAGE = {
     "input": ("input_tokens",),
     "output": ("output_tokens",),
     "total": ("total_tokens",),

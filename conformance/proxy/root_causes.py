@@ -15,29 +15,17 @@ from dataclasses import replace
 from conformance.judge.verdict import FAIL, PASS
 from conformance.proxy import checks_response
 from conformance.proxy.differences import LOST, LOST_CALLS, LOST_PARTS
+from conformance.proxy.grouped import Places, grouped
 from conformance.proxy.probes.streams import LAST
-from conformance.proxy.records import Record, Recording
-from conformance.proxy.rules import AREA, Finding, without_form
+from conformance.proxy.records import Recording
+from conformance.proxy.rules import AREA, without_form
 from conformance.proxy.symptoms import symptoms
-from conformance.proxy.texts import first_difference, lost_separator
+from conformance.proxy.systematic import always_violated, with_plain_causes
 from conformance.proxy.unfinished import with_unfinished
 from conformance.results.records import CaseRecord
 
 #: A role none of whose turns reached the upstream, in the finding about a long conversation.
 _NO_TURN = re.compile(r"\b0 of \d+ of the (\w+)")
-
-#: The record and the first finding of each case that has one.
-Places = Mapping[str, tuple[Record, Finding]]
-
-#: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
-_TEXTS = (
-    "request.reaches-upstream", "request.texts", "request.system-texts", "request.media", "request.calls",
-    "request.tools", "request.parameters", "request.nothing-added", "response.text", "response.reasoning",
-    "response.call-ids", "response.calls",
-)  # fmt: skip
-
-#: Rules that compare the same texts again, by the area of those rules.
-_COMPARED_AS = {"forms.same-response": "response", "forms.rare-same-response": "response"}
 
 #: Rules whose violations follow from that of another one, by that rule.
 _FOLLOWS = {
@@ -56,6 +44,8 @@ _FOLLOWS = {
 _FOLLOWS_IN_PROBE = {
     "proxy.request.sent-once": ("proxy.failure.honest", "proxy.cancel.closed-in-silence"),
     "proxy.request.calls": ("proxy.request.dialect",),
+    "proxy.response.form": ("proxy.request.served", "proxy.streaming.text"),
+    "proxy.request.dialect": ("proxy.request.served",),
     "proxy.cancel.upstream-closed": ("proxy.cancel.next-served",),
     "lifecycle.indexes-dense": ("identity.event-fits-item",),
 }
@@ -96,21 +86,28 @@ _MIXED = (
     "proxy.response.finish", "proxy.request.sent-once",
 )  # fmt: skip
 
+#: The rules that a proxy violates that keeps a text or calls for the next response.
+_KEPT = _MIXED[1:4]
+
 #: The rules that a proxy violates that serves so many requests at a time, and loses their places.
 _STUCK = ("proxy.failure.survives", "proxy.streaming.concurrent")
 _CHOICELESS = ("proxy.response.finish", "proxy.request.served", "proxy.forms.same-response")
+_DONELESS = ("proxy.forms.same-response", "proxy.failure.honest")
+_REORDERED = ("proxy.response.reasoning", "proxy.response.calls", "proxy.response.text")
 _ONE_STATUS = ("proxy.failure.server-error-kept", "proxy.failure.client-error-kept")
 
 
 def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Recording) -> list[CaseRecord]:
     """The cases, each that is a consequence with its root cause; ``places`` are those of the findings."""
-    made = with_unfinished(_with_lost_turns(_with_consequences(_grouped(cases, places))))
+    made = with_plain_causes(with_unfinished(_with_lost_turns(_with_consequences(grouped(cases, places)))))
     made = _with_streams(_with_gaps(made), places, recording)
     facts = symptoms(recording)
     of_endpoint = {one.requirement for one in made if one.area != AREA}
-    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint})
+    made = _of_fact(made, facts.kept, _KEPT, {_MIXED[0], *_KEPT, *of_endpoint})
+    made = _of_fact(made, facts.together, _MIXED[:1], {*_MIXED, *of_endpoint} - always_violated(made))
     for probes, order in (
         (facts.stopped, _STOPPED),
+        (facts.framed_twice, _BROKEN[:1]),
         (facts.broken, _BROKEN),
         (facts.damaged, _DAMAGED),
         (facts.suffix, _SUFFIX),
@@ -121,6 +118,8 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
         (facts.parsed, _PARSED),
         (facts.looped, _LOOPED),
         (facts.choiceless, _CHOICELESS),
+        (facts.doneless, _DONELESS),
+        (facts.reordered, _REORDERED),
     ):
         made = _of_fact(made, probes, order)
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
@@ -162,8 +161,7 @@ def _of_fact(
     """The cases, those of rules (all if none is given) that are violated only in these probes with the first of the
     order as root cause."""
     found = [one for one in _roots(cases) if one.scenario in probes and (not rules or one.requirement in rules)]
-    named = [one for one in found if one.requirement in order]
-    if not named:
+    if not (named := [one for one in found if one.requirement in order]):
         return cases
     root = min(named, key=lambda one: (one.verdict != FAIL, order.index(one.requirement)))
     follows = {one.requirement for one in found} - {root.requirement} - _outside(cases, probes)
@@ -174,8 +172,7 @@ def _of_rule(cases: list[CaseRecord], root: str, rules: Sequence[str]) -> list[C
     """The cases, those of some rules with the case of another rule as root cause, if that is violated in each of their
     probes."""
     roots = {one.scenario: one for one in reversed(_roots(cases)) if one.requirement == root}
-    outside = _outside(cases, roots)
-    for rule in set(rules) - outside:
+    for rule in set(rules) - _outside(cases, roots):
         first = next((roots[one.scenario] for one in _roots(cases) if one.requirement == rule), None)
         if first is not None:
             cases = _caused(cases, {one.id: first.id for one in cases if one.requirement == rule}, first)
@@ -248,7 +245,7 @@ def _with_lost_turns(cases: list[CaseRecord]) -> list[CaseRecord]:
 def _roles_without_content(message: str) -> set[str]:
     """The roles whose turns arrive without their text or calls, by a finding; an empty string for another finding."""
     if _NO_CALLS.match(message):
-        return {"assistant", "tool"}
+        return {"tool"}  # The turn of the call can be there without it.
     return {match[1] if (match := _WITHOUT_TEXT.match(message)) else ""}
 
 
@@ -283,38 +280,3 @@ def _with_consequences(cases: list[CaseRecord]) -> list[CaseRecord]:
     causes = {rule: roots[root] for root, rules in _FOLLOWS.items() if root in roots for rule in rules}
     return [replace(case, cause=causes[case.requirement]) if case.has_problem and case.requirement in causes else case
             for case in cases]  # fmt: skip
-
-
-def _grouped(cases: Sequence[CaseRecord], places: Places) -> list[CaseRecord]:
-    """The cases, each with its root cause, if it is the case of another rule with the same difference of texts."""
-    first: dict[tuple[str, str, str], CaseRecord] = {}
-    for rule in _TEXTS:
-        for case in cases:
-            for key in (
-                _differences(places[case.id][1]) if case.requirement == f"{AREA}.{rule}" and case.id in places else ()
-            ):
-                first.setdefault((rule.partition(".")[0], *key), case)
-    made = []
-    for case in cases:
-        keys = _differences(places[case.id][1]) if case.id in places else []
-        name = case.requirement.removeprefix(f"{AREA}.")
-        area = _COMPARED_AS.get(name, name.partition(".")[0] if name in _TEXTS else "")
-        root = next((first[area, *key] for key in keys if (area, *key) in first), None) if area else None
-        is_other = root is not None and root.requirement != case.requirement and root.verdict in (FAIL, case.verdict)
-        made.append(replace(case, cause=root.id) if root and is_other else case)
-    return made
-
-
-def _differences(finding: Finding) -> list[tuple[str, str]]:
-    """The group of a finding, and what was expected and received at the first difference of two texts: a character
-    each; for a text with other white space, or without a part with a separator of lines, that alone."""
-    known = [(finding.group, "")] * bool(finding.group)
-    want, got = finding.want, finding.got
-    if not isinstance(want, str) or not isinstance(got, str) or not got:
-        return known
-    if lost_separator(want, got):
-        return [*known, ("separators of lines", "")]
-    if (parts := want.split()) and parts == got.split()[: len(parts)]:
-        return [*known, ("white space", "")]
-    at = first_difference(want, got)
-    return [*known, (want[at : at + 1], got[at : at + 1])]

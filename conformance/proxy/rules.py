@@ -40,12 +40,14 @@ Findings = Iterator[Finding]
 @dataclass(frozen=True)
 class View:
     """What a check receives: the record, the settings, and the findings so far of other probes by rule.
-    ``leaves_streams``: the proxy leaves the end of each stream unread in its connection."""
+    ``leaves_streams``: the proxy leaves the end of each stream unread in its connection. ``disconnects``: when clients
+    of requests that were sent at the same time as others disconnected."""
 
     record: Record
     settings: Mapping[str, Any]
     failing: Mapping[str, Sequence[str]]
     leaves_streams: bool = False
+    disconnects: Sequence[float] = ()
 
     @property
     def dialect(self) -> str:

@@ -54,6 +54,9 @@ class ScriptedResponse:
         return any("event-stream" in value for _, value in self.headers)
 
 
+#: How the message of a failure begins.
+FAILURE_TEXT = "the upstream reports "
+
 Objects = list[Dict]
 
 

@@ -94,8 +94,11 @@ def check_setup(recording: Recording, other: str) -> None:
         return
     status = status_of(pairs[0].client)
     if pairs[0].client.status in (401, 403):
+        others = [one.header for one in DEFAULT.authentication if not one.scheme]
         raise Misconfigured(
-            f"the proxy refuses the key of the client ({status}): {CLIENT_KEY} must be one that it accepts"
+            f"the proxy refuses the key of the client ({status}): {CLIENT_KEY} must be one that it accepts. It was "
+            f"sent in the header Authorization; a proxy that accepts it in {' or '.join(others)} alone violates "
+            "auth.bearer-accepted"
         )
     settings = recording.settings
     if other.startswith("POST"):

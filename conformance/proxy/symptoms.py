@@ -11,7 +11,7 @@ from typing import Any
 from conformance.contract.revisions import DEFAULT
 from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.decode.events import DONE_MARKER, mapping
-from conformance.proxy import conversation, stopping
+from conformance.proxy import conversation, response_facts, stopping
 from conformance.proxy.connections import (
     BROKEN,
     CANCELLED,
@@ -46,8 +46,9 @@ class Symptoms:
     client had cancelled, and those with such clients. ``trailers``: the same with trailers. ``leaves``: the same with
     streams, after none of which one succeeded. ``parsed``: the proxy wrote JSON arguments again, or could not serve a
     response whose arguments are no JSON, if both occur. ``looped``: a proxy sent the calls of a response back to the
-    upstream, with results of its own. ``together``: their requests were sent at the same time as others.
-    ``choiceless``: a stream of the upstream with a chunk without choices failed, as all of them do."""
+    upstream, with results of its own. ``together``: their requests were sent at the same time as others, or
+    after concurrent ones. ``choiceless``: a stream of the upstream with a chunk without choices failed, as all of
+    them do. ``kept``, ``framed_twice``, ``doneless`` and ``reordered``: :mod:`conformance.proxy.response_facts`."""
 
     broken: frozenset[str] = frozenset()
     damaged: frozenset[str] = frozenset()
@@ -62,6 +63,10 @@ class Symptoms:
     looped: frozenset[str] = frozenset()
     together: frozenset[str] = frozenset()
     choiceless: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    framed_twice: frozenset[str] = frozenset()
+    doneless: frozenset[str] = frozenset()
+    reordered: frozenset[str] = frozenset()
 
 
 def symptoms(recording: Recording) -> Symptoms:
@@ -81,8 +86,12 @@ def symptoms(recording: Recording) -> Symptoms:
         frozenset(_leaves(recording.records)),
         frozenset(_parsed(recording.records, dialect)),
         frozenset(one.probe for one in recording.records if any(pair.has_own_results for pair in one.pairs)),
-        frozenset(one.probe for one in recording.records if one.about.get("together")),
+        frozenset(response_facts.together(recording.records)),
         frozenset(_choiceless(complete)),
+        frozenset(response_facts.kept(recording.records)),
+        frozenset(response_facts.framed_twice(recording.records)),
+        frozenset(response_facts.doneless(recording.records) if dialect == "chat" else ()),
+        frozenset(response_facts.reordered(complete, dialect)),
     )
 
 

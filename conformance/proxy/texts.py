@@ -26,7 +26,15 @@ def marked(text: str, at: int) -> str:
     before, here, after = text[max(0, at - _AROUND) : at], text[at : at + 1], text[at + 1 : at + 1 + _AROUND]
     start = "..." if at > _AROUND else ""
     end = "..." if at + 1 + _AROUND < len(text) else ""
+    before = _complete_words(before[::-1])[::-1] if start and not text[at - _AROUND - 1].isspace() else before
+    after = _complete_words(after) if end and not text[at + 1 + _AROUND].isspace() else after
     return f'"{start}{_escaped(before)}[{_escaped(here) or "end"}]{_escaped(after)}{end}"'
+
+
+def _complete_words(text: str) -> str:
+    """The text without the last word, which is cut, if enough is left of it."""
+    left = text.rstrip().rpartition(" ")[0]
+    return left if len(left) >= _AROUND // 2 else text
 
 
 def lost_separator(want: str, got: str) -> str:
@@ -109,8 +117,8 @@ def same_json(want: str, got: str) -> bool:
 
 
 def listed(words: Sequence[str]) -> str:
-    """The words in a row."""
-    return ", ".join(words) or "none"
+    """The words in a row, an empty one in quotes."""
+    return ", ".join(word or "''" for word in words) or "none"
 
 
 def is_part(words: Sequence[str], of: Iterable[str]) -> bool:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,6 +25,7 @@ from conformance.exchange.exchange import Headers
 from conformance.proxy.client import MAX_BODY
 from conformance.proxy.connections import CANCELLED, STREAM, TRAILERS
 from conformance.proxy.delivery import Expected, Left, Sent
+from conformance.proxy.item_ids import renamed
 from conformance.proxy.patience import Patience
 from conformance.proxy.records import Leg
 from conformance.proxy.script import STALL, ScriptedResponse, accepted, failure, json_response, reason, render_script
@@ -36,6 +38,10 @@ PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
 
 #: Seconds for a released request to end: longer than streams that are sent together wait for each other.
 _ENDING = 4.0
+
+
+#: The message of the error for a request of a probe that has ended.
+OF_NO_PROBE = "no probe with this text is in progress"
 
 
 class Upstream:
@@ -178,12 +184,13 @@ class _Handler(BaseHTTPRequestHandler):
         expected, matched = upstream.find(body)
         if expected is None:
             upstream.patience.active_at = time.monotonic()  # The proxy serves it before those of the next probe.
-            self._send_all(json_response(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
+            self._send_all(json_response(404, {"error": {"message": OF_NO_PROBE, "code": "404"}}))
             return
         with upstream.lock:
             number = expected.count
             expected.count += 1
             expected.running += 1
+            upstream.patience.active_at = time.monotonic()  # Also where its response ends at once.
         expected.arrived.set()
         sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
         leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)
@@ -195,8 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers: Headers = ()
         try:
             request = leg.json if isinstance(leg.json, dict) else {}
-            ident = f"{expected.canary}{number:02x}"
-            response = render_script(expected.script, upstream.dialect, request, ident, number)
+            end = f"{expected.number or ''}{number:02x}"
+            script = replace(expected.script, plan=renamed(expected.script.plan, end))
+            response = render_script(script, upstream.dialect, request, expected.canary + end, number)
             if not request:
                 response = failure(400, upstream.dialect, "the body is not a JSON object")
             status, headers = response.status or None, response.headers

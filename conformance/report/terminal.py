@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
@@ -112,6 +113,11 @@ def hints(lines: summary.Lines) -> Iterator[str]:
     both = {"auth.api-key-header-accepted", "auth.bearer-accepted"}
     if both <= {line.requirement for line in lines for one in line.findings if one.got == 401}:
         yield "every request with the key is refused with 401: check the key"
+    accepted = [one for one in lines if fnmatchcase(one.requirement, "request.*-accepted") and not _is_simplest(one)]
+    failed = next((one for one in lines if _is_simplest(one) and one.findings and "HTTP 5" in one.message), None)
+    if failed and not any(one.verdict == PASS for one in accepted):
+        words = failed.message.removeprefix("received ")
+        yield f"no valid request was served ({words}): see the log of the server, or of the one behind it"
     if busy := {name for line in lines for one in line.blocked if one.by == "HTTP 429" for name in one.scenarios}:
         many = "1 request" if len(busy) == 1 else f"{len(busy)} requests"
         yield (
@@ -120,6 +126,11 @@ def hints(lines: summary.Lines) -> Iterator[str]:
         )
     for one in proposals(lines):
         yield f"{one.line} in the profile of a target file excludes the rules about it: {one.reason}"
+
+
+def _is_simplest(line: CaseRecord) -> bool:
+    """Whether it is a case of the request that has nothing special, whose model is that of all others."""
+    return line.requirement == "request.model-accepted"
 
 
 def show(

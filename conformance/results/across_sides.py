@@ -1,8 +1,8 @@
-"""One defect of a proxy that both sides show, and the run against the endpoint behind it once more.
+"""One defect of a proxy that both sides show, and the rules of an endpoint once more.
 
 What a proxy does to a request or a response is stated by the rules of the area ``proxy``, which see both sides; a rule
-of an endpoint sees the same from the client alone. The rows are those of the tables ``across`` of
-``consequences.toml``.
+of an endpoint sees the same from the client alone, in the probes of both sides and in the run against the endpoint
+behind them. The rows are those of the tables ``across`` of ``consequences.toml``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _DELTAS = {"sum.text-deltas", "sum.reasoning-deltas", "sum.arguments-deltas"}
 def with_causes_across(sides: Sequence[CaseRecord], endpoint: Sequence[CaseRecord]) -> list[CaseRecord]:
     """The cases of both sides, then those of the endpoint, where root causes of the one part have the one of the other
     from which they follow."""
-    found = _with_causes(endpoint, _roots(sides))
-    return [*_of_silence(_with_causes(sides, _roots(endpoint)), endpoint), *_of_mixed_streams(found, sides)]
+    found = with_causes_of(endpoint, _roots(sides))
+    return [*_of_silence(with_causes_of(sides, _roots(endpoint)), endpoint), *_of_mixed_streams(found, sides)]
 
 
-def _with_causes(cases: Sequence[CaseRecord], others: Sequence[CaseRecord]) -> list[CaseRecord]:
+def with_causes_of(cases: Sequence[CaseRecord], others: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """The cases, root causes among them with the case of the others from which they follow; these are root causes."""
     found = {one.id: _cause(one, others) for one in _roots(cases)}
     return [replace(one, cause=found[one.id]) if found.get(one.id) else one for one in cases]
 
@@ -72,7 +73,8 @@ def _cause(one: CaseRecord, others: Sequence[CaseRecord]) -> str:
     possible = [each for each in others if each.verdict == FAIL or one.verdict != FAIL]
     for row in across():
         for each in possible:
-            if row.ties(one.requirement, findings, each.requirement, _findings(each)):
+            same = one.scenario == each.scenario
+            if row.ties(one.requirement, findings, each.requirement, _findings(each), same):
                 return each.id
     return ""
 

@@ -21,6 +21,12 @@ _STATUS = re.compile(r"\bHTTP \d{3}")
 _Key = tuple[str, str, str]
 
 
+#: Rules of which each other message is another defect: what makes an upstream request invalid, and documented requests
+#: that are not served, by the class of the status and whether they reached the upstream.
+_DIALECT, _SERVED, _NOT_SERVED = (
+    "proxy.request.dialect", "proxy.request.served", re.compile(r"HTTP (\d)\d\d .*?, (before|although)"),
+)  # fmt: skip
+
 #: Bytes of a request up to which a reader sees what is special about it.
 _READABLE = 1_000
 
@@ -80,7 +86,12 @@ def _defects(roots: Sequence[CaseRecord]) -> dict[str, _Key]:
 
 
 def _trait(line: CaseRecord) -> str:
-    """What the requests that are refused like that of a case share, where it is a documented one; empty otherwise."""
+    """What the requests that are refused like that of a case share, where it is a documented one, or what makes the
+    upstream request of a proxy invalid; empty otherwise."""
+    if line.requirement == _DIALECT:
+        return without_numbers(line.message)
+    if line.requirement == _SERVED and (found := _NOT_SERVED.search(line.message)):
+        return " ".join(found.groups())
     return next((one.trait for one in line.findings[:1] if one.want == 200), "")
 
 

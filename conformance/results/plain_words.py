@@ -78,7 +78,9 @@ _STATUS_WORDS = re.compile(
 )
 
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
-_NAMED = re.compile(r"([a-z_ ]+): the (?:client|upstream) sent ")
+_NAMED = re.compile(
+    r"(?:the upstream received (?=[a-z_]+ = )|(?=[a-z_ ]+: the (?:client|upstream) sent ))([a-z_ ]+?)(?=:| =)"
+)
 
 #: The rule about one effort.
 _EFFORT = r"effort\.(\w+)-accepted"
@@ -98,6 +100,12 @@ _KINDS = (
     re.compile(r"(the client received HTTP .* for a documented request)(?: with stream: true)?(, .*)"),
     re.compile(r"(the upstream request is not valid: .*)"),
 )
+
+#: The rule about the request that has nothing special, and the statuses that are not about its model.
+_SIMPLEST, _FAILURE = "request.model-accepted", 500
+
+#: The rule about failures of the upstream, and what the client receives, behind what the failure is.
+_HONEST, _FAILURE_OF = "proxy.failure.honest", re.compile(", and (?:the client|the proxy|the stream) .*")
 
 #: Other defects under one rule that are shown.
 _OTHERS = 2
@@ -144,7 +152,7 @@ def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
 
 def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
     """The findings of other cases of a rule about a proxy that another defect shows; empty if there are none."""
-    known, found = {_kind(first)}, ""
+    known, found = {_kind(first)}, _other_failures(first, others)
     for one in others:
         kind = _kind(one)
         if one.findings and kind and kind not in known and len(known) <= _OTHERS:
@@ -154,6 +162,14 @@ def _other_kinds(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
             words = groups[0] if len(groups) == 1 else message
             found += f"; also {shortened(words, _MESSAGE)} ({in_scenario(one.findings[0].scenario or one.scenario)})"
     return found
+
+
+def _other_failures(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
+    """How many other failures of the upstream end for the client as the first one does; empty for fewer than two."""
+    # In the words of the rule, the failure is what precedes the end.
+    equal = {_FAILURE_OF.sub("", one.message) for one in (first, *others) if _FAILURE_OF.search(one.message)
+             and first.requirement == _HONEST and _kind(one) == _kind(first)}  # fmt: skip
+    return f"; so it does after {len(equal) - 1} other failures of the upstream" if len(equal) > _OTHERS else ""
 
 
 def _kind(line: CaseRecord) -> tuple[str, ...]:
@@ -193,6 +209,8 @@ def _in_words(first: CaseRecord, finding: FindingRecord) -> str:
     if _INTEGER.match(subject) and _FRACTION.search(actual[2] or ""):
         subject += ", as an integer,"
     status = int(actual[1])
+    if status >= _FAILURE and first.requirement == _SIMPLEST:
+        subject = "the simplest request"  # Its model is that of all others.
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_server_words(actual[2])}"
 

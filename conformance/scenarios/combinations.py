@@ -98,6 +98,14 @@ WORDS = {
     "headers": "the headers of clients ({level})",
 }  # fmt: skip
 
+#: What a level contains that its name does not show, and that may be what a server refuses.
+_CONTAINS = {
+    ("form", "messages"): "messages, one with the role system",
+    ("form", "parts"): "parts, one message with the role developer",
+    ("form", "history"): "history, with messages of the assistant",
+    ("form", "round"): "a tool round",
+}
+
 _SDK: Headers = (
     ("User-Agent", "OpenAI/Python 2.0.0"),
     ("X-Stainless-Lang", "python"),
@@ -180,7 +188,7 @@ def reduced(scenario: Scenario, levels: Levels, contract: Contract) -> Scenario:
 
 def in_words(levels: Levels) -> str:
     """The combination as messages name it."""
-    named = [WORDS[name].format(level=level) for name, level in levels.items()]
+    named = [WORDS[name].format(level=_CONTAINS.get((name, level), level)) for name, level in levels.items()]
     return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 

@@ -95,6 +95,76 @@ def test_streams_that_a_proxy_mixes_are_one_cause() -> None:
     assert roots(records, found) == found
 
 
+def _later(pair: Pair, began: float) -> Pair:
+    return replace(pair, client=replace(pair.client, began=began))
+
+
+def test_what_a_proxy_keeps_of_a_mixed_stream_is_one_cause() -> None:
+    pair = Pair("kite0", LEG, (LEG,))
+    records = {
+        "response.text": ("response", pair),
+        "concurrent.streams": ("concurrent", _later(pair, 1.0)),
+        "connection.stream": ("streaming", _later(pair, 2.0)),
+    }
+    found = ["response.text@connection.stream", "response.not-mixed@concurrent.streams"]
+    assert roots(records, found) == found[1:]
+    before = [*found, "response.text@response.text"]  # An ordinary response shows it too.
+    assert roots(records, before) == before
+
+
+def test_a_text_that_a_proxy_keeps_for_the_next_stream_is_one_cause() -> None:
+    other = replace(LEG, chunks=(Chunk(0.0, b'{"text": "kiteffffffffff"}'),))
+    records = {
+        "response.text": ("response", Pair("kite0", other, (LEG,))),
+        "concurrent.streams": ("concurrent", Pair("kite1", other, (LEG,))),
+    }
+    found = ["response.text@response.text", "response.not-mixed@concurrent.streams"]
+    assert roots(records, found) == found[:1]
+    # Alone, a response has its own text: the streams are mixed.
+    records["response.text"] = ("response", Pair("kite0", LEG, (LEG,)))
+    assert roots(records, found) == found
+
+
+def test_a_response_with_two_framings_is_one_cause() -> None:
+    two = replace(LEG, reply_headers=(("Transfer-Encoding", "chunked"), ("Content-Length", "2")))
+    records = {name: (name.partition(".")[0], Pair("kite0", two, (LEG,))) for name in ("request.string", "forms.gzip")}
+    found = ["response.form@request.string", "request.served@request.string", "forms.same-response@forms.gzip"]
+    assert roots(records, found) == found[:1]
+    records["forms.gzip"] = ("forms", Pair("kite0", LEG, (LEG,)))
+    assert roots(records, found) == [found[0], found[2]]
+
+
+def test_streams_that_need_done_are_one_cause() -> None:
+    kind = (("Content-Type", "text/event-stream"),)
+    open_stream = replace(LEG, reply_headers=kind, chunks=(Chunk(0.0, b'data: {"type": "response.created"}\n\n'),))
+    pair = Pair("kite0", open_stream, (open_stream,))
+    records = {"form.no-done": ("forms", pair), "failure.early-end.stream": ("failure", pair)}
+    found = ["forms.same-response@form.no-done", "failure.honest@failure.early-end.stream"]
+    assert roots(records, found) == found[:1]
+    done = replace(open_stream, chunks=(*open_stream.chunks, Chunk(0.0, b"data: [DONE]\n\n")))
+    records["failure.early-end.stream"] = ("failure", Pair("kite0", open_stream, (done,)))
+    assert roots(records, found) == found
+
+
+def test_a_response_that_ends_when_another_client_disconnects_is_disturbed() -> None:
+    """The record of a silence of 6 s whose response ended after 0.1 s."""
+    body = (Chunk(0.0, b"data: {}\n\n"),)
+    cut = replace(LEG, chunks=body, ended="cut", ended_at=100.0)
+    upstream = replace(LEG, body=b'{"messages": []}', notes={"matched": True}, ended="left", ended_at=100.0)
+    silent = Record("silence.head", {"kinds": ["silence"], "together": True}, (Pair("kite0", cut, (upstream,)),))
+    settings = {"dialect": "chat", "upstream": "127.0.0.1:1", "silence": 6.0, "wait": 5.0, "upstream_model": "m",
+                "endpoint": "http://127.0.0.1:2/v1", "started_at": 0.0, "model": "m"}  # fmt: skip
+
+    def violations(left_at: float) -> set[str]:
+        gone = Pair("kite1", replace(LEG, ended="closed", ended_at=left_at), (upstream,))
+        other = Record("cancel.plain", {"kinds": ["cancel-silent"], "together": True}, (gone,))
+        return set(problems(evaluate(Recording(settings, (silent, other)))))
+
+    assert "response.not-mixed" in violations(90.0)
+    assert "streaming.silence" in violations(5000.0)
+    assert "response.not-mixed" not in violations(5000.0)
+
+
 def test_a_proxy_that_fails_on_chunks_without_choices_is_one_cause() -> None:
     body, usage = b'{"stream": true}', (Chunk(0.0, b'data: {"choices":[],"usage":{}}'),)
     sent = replace(LEG, body=body, chunks=usage)

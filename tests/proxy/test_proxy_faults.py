@@ -17,12 +17,13 @@ PROBES = {
     "request.reaches-upstream": "request.string request.repeated",
     "request.sent-once": "request.string failure.cut-in-body silence.plain",
     "request.no-useless-retry": "failure.400",
-    "request.dialect": "request.parts request.tool-results request.tools",
+    "request.dialect": "request.string request.parts request.tool-results request.tools",
     "request.host": "request.string",
+    "request.hop-by-hop": "request.hop-by-hop",
     "request.model": "request.string failure.once-503",
     "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.instructions request.image request.hard-text request.white-space request.large "
-    "request.parts request.history request.long-history request.results-last",
+    "request.parts request.history request.long-history request.results-last failure.once-503",
     "request.roles-and-order": "request.everything request.tool-results request.history request.late-developer-message "
     "request.image request.long-history request.system-messages",
     "request.calls": "request.tool-results request.tool-result-parts request.large-tool-result "
@@ -57,7 +58,7 @@ PROBES = {
     "streaming.first-event": "streaming.first-event",
     "streaming.events": "streaming.events",
     "streaming.silence": "silence.middle",
-    "streaming.concurrent": "concurrent.streams",
+    "streaming.concurrent": "concurrent.streams concurrent.plain",
     "cancel.upstream-closed": "cancel.stream cancel.many",
     "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
     "cancel.next-served": "cancel.stream cancel.many",
@@ -68,6 +69,7 @@ PROBES = {
     "failure.server-error-kept": "failure.500",
     "failure.retry-after": "failure.429",
     "failure.no-address": "failure.reset-before-head",
+    "failure.no-internals": "failure.500 failure.reset-before-head",
     "failure.survives": "failure.500 failure.after",
     "failure.no-hang": "failure.cut-in-text.stream",
     "forms.same-response": "form.cr form.crlf form.no-space form.split-lines form.no-done form.http-1.0 "

@@ -123,6 +123,10 @@ def test_the_first_difference_is_marked() -> None:
     assert first_difference("one", "onto") == 2
     assert marked("ab\u2028c", 2) == '"ab[\\u2028]c"'
     assert marked("ab", 2) == '"ab[end]"'
+    # A word that is cut is left out, unless the text has no other.
+    words = "one two three four five six seven eight nine ten eleven twelve"
+    assert marked(words, 30) == '"...three four five six se[v]en eight nine ten eleven..."'
+    assert marked("a" * 60, 30) == f'"...{"a" * 24}[a]{"a" * 24}..."'
     assert same_json('{"a": 1, "b": "漢"}', '{"b":"\\u6f22","a":1}')
     assert not same_json('{"a": 1', '{"a":1')
     assert same_json("", "{}")  # Of a function without parameters.

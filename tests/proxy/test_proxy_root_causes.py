@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -14,9 +15,18 @@ from conformance.emulator.proxy import FAULTS
 from conformance.emulator.proxy.changes import deltas, final, message_text, messages
 from conformance.emulator.proxy.habit import CLEAN, Context, Failure, Habit
 from conformance.proxy import conversation
+from conformance.proxy.delivery import Expected
 from conformance.proxy.differences import of_requests
 from conformance.proxy.evaluation import evaluate
+from conformance.proxy.kit import Clock, Settings, plan
+from conformance.proxy.patience import HUNG
+from conformance.proxy.records import Recording
 from conformance.proxy.root_causes import with_root_causes
+from conformance.proxy.run import open_upstream
+from conformance.proxy.script import Script, json_response
+from conformance.proxy.systematic import always_violated, with_plain_causes
+from conformance.results.causes import causes
+from conformance.results.plain_words import in_words
 from conformance.results.records import CaseRecord, FindingRecord
 
 #: Ordinary requests and responses, forms, and failures.
@@ -47,7 +57,7 @@ def test_one_defect_is_one_cause_in_all_probes(name: str, rule: str) -> None:
         (("no-last-chunk", "drops-top-p"), {"response.form", "request.parameters"}),
         (("last-items-alone", "flattens-schemas"), {"request.roles-and-order", "request.tools"}),
         (("errors-are-400", "reads-space"), {"failure.server-error-kept", "forms.same-response"}),
-        (("empty-output", "requires-tools"), {"response.text", "request.parameters"}),
+        (("empty-output", "requires-tools"), {"response.text", "request.nothing-added"}),
     ],
 )
 def test_independent_defects_stay_visible(names: tuple[str, str], rules: set[str]) -> None:
@@ -409,3 +419,190 @@ def test_a_response_that_is_ended_early_has_no_content_and_no_usage(
     ]  # fmt: skip
     made = {one.requirement.rpartition(".")[2]: one.cause for one in with_root_causes(cases, {}, recording)}
     assert bool(made["usage"]) is follow
+
+
+def test_characters_that_are_lost_in_all_deltas_are_one_cause() -> None:
+    """A proxy that divides deltas by bytes loses characters of ordinary texts and of each form."""
+
+    def divided(text: str) -> str:
+        data = text.encode()
+        return "".join(data[at : at + 5].decode("utf-8", "ignore") for at in range(0, len(data), 5))
+
+    habit = Habit("divides", "", events=deltas("output_text", divided))
+    assert set(violated("responses", habit, ["response.text.stream", "form.crlf"])) == {"response.text"}
+
+
+def test_a_tool_with_another_name_is_named() -> None:
+    def request(name: str) -> conversation.Conversation:
+        tool = {"type": "function", "name": name, "description": "Plan.", "parameters": {"type": "object"}}
+        return conversation.of_responses({"input": "Fly.", "tools": [tool]})
+
+    (found,) = of_requests(request("planTrip"), request("plantrip"), True)
+    assert found.message == "the tool planTrip reached the upstream with the name plantrip"
+
+
+def _without_item_id(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in event.items() if name != "item_id" or "part" not in event}]
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ("passes-key", "credentials.client-key-kept"),
+        ("empty-final-output", "response.text"),
+        ("zero-usage", "response.usage"),
+    ],
+)
+def test_a_defect_of_each_response_does_not_hide_others_in_it(fault: str, rule: str) -> None:
+    """A finding about both sides explains the same content alone."""
+    both = FAULTS[fault]
+    habit = replace(both, events=_both(both.events, _without_item_id))
+    assert set(violated("chat", habit, ["response.*", "streaming.*"])) == {
+        rule,
+        "event.response.content_part.added.schema",
+    }
+
+
+def _both(first: Any, second: Any) -> Any:
+    if first is None:
+        return second
+    return lambda ctx, event: [made for one in first(ctx, event) for made in second(ctx, one)]
+
+
+def test_what_every_stream_lacks_is_no_matter_of_mixed_ones() -> None:
+    def case(verdict: str, at: int) -> CaseRecord:
+        return CaseRecord(f"sum.item@{at}", "sum.item", str(at), "sum", "MUST", verdict)
+
+    assert always_violated([case("fail", at) for at in range(5)]) == {"sum.item"}
+    assert always_violated([case("fail", at) for at in range(4)]) == set()
+    assert always_violated([*(case("fail", at) for at in range(5)), case("pass", 5)]) == set()
+
+
+def test_a_probe_without_a_response_is_inconclusive_for_the_rules_of_an_endpoint() -> None:
+    def failed(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{**event, "type": "response.failed"}] if event["type"] == "response.completed" else [event]
+
+    cases = evaluate(recorded("chat", Habit("", "", events=failed), ["response.text", "response.text.stream"])).cases
+    left_out = [one for one in cases if one.area == "lifecycle" and one.verdict == "inconclusive"]
+    assert [(one.scenario, str(one.reason)) for one in left_out] == [
+        ("response.text.stream", "the response failed: no rule of an endpoint is evaluated in this probe")
+    ]
+
+
+@pytest.mark.parametrize(("value", "tools", "found"), [
+    (False, True, {"request.nothing-added"}), (True, True, set()), (False, False, set()),
+])  # fmt: skip
+def test_parallel_calls_that_a_proxy_switches_off_are_a_value_it_adds(
+    value: bool, tools: bool, found: set[str]
+) -> None:
+    habit = Habit("", "", sent=lambda ctx, body: {**body, "parallel_tool_calls": value})
+    assert set(violated("chat", habit, ["request.tools" if tools else "request.string"])) == found
+
+
+def test_plain_requests_that_wait_for_each_other_are_reported() -> None:
+    found = violated("chat", Habit("", "", settings={"one_at_a_time": "all"}), ["response.text", "concurrent.plain"])
+    assert set(found) == {"streaming.concurrent"}
+    assert "7 of 8 concurrent requests" in found["streaming.concurrent"]
+
+
+def test_a_terminal_event_without_a_response_is_named() -> None:
+    def without(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        name = "response" if event.get("type") == "response.completed" else ""
+        return [{key: value for key, value in event.items() if key != name}]
+
+    found = violated("chat", Habit("", "", events=without), ["response.text.stream"])
+    assert list(found) == ["response.form"]
+    assert found["response.form"].endswith("the stream to the client ended with response.completed without a Response")
+
+
+def test_each_message_about_an_invalid_upstream_request_is_a_cause() -> None:
+    def case(probe: str, message: str) -> CaseRecord:
+        rule = "proxy.request.dialect"
+        return CaseRecord(f"{rule}@{probe}", rule, probe, "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+
+    lines = [case("a", "messages is empty"), case("b", "the call call_1 has no result"),
+             case("c", "the call call_2 has no result")]  # fmt: skip
+    assert [len(one.cases) for one in causes(lines)] == [2, 1]
+
+
+def test_failures_that_end_alike_are_counted() -> None:
+    def case(probe: str, failure: str) -> CaseRecord:
+        rule, says = "proxy.failure.honest", f"the upstream {failure}, and the client received a completed response"
+        return CaseRecord(f"{rule}@{probe}", rule, probe, "proxy", "MUST", "fail", findings=(FindingRecord(says),))
+
+    kinds = ("sent an HTML page", "sent an empty body", "sent an HTML page", "closed the connection")
+    (cause,) = causes([case(f"failure.{at}", kind) for at, kind in enumerate(kinds)])
+    assert "completed response; so it does after 2 other failures of the upstream" in in_words(cause)
+
+
+def test_a_value_in_place_of_each_other_is_one_that_the_proxy_adds() -> None:
+    habit = Habit("", "", sent=lambda ctx, body: {**body, "temperature": 0.7, "max_tokens": 4096})
+    recording = recorded("chat", habit, ["request.string", "request.hard-text", "request.other-values"])
+    cases = evaluate(recording).cases
+    (cause,) = [one for one in causes(cases) if one.verdict == "fail"]
+    assert in_words(cause).startswith("the upstream received temperature = 0.7, which the client did not send")
+    assert in_words(cause).endswith("; also max_output_tokens")
+
+
+def test_calls_without_their_turns_are_lost_with_those_of_their_results() -> None:
+    """The turn of a call stays, without the call, where its text does."""
+
+    def case(rule: str, message: str) -> CaseRecord:
+        name = f"proxy.request.{rule}"
+        return CaseRecord(f"{name}@x", name, "x", "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+
+    order = case("roles-and-order", "the turns are in the order user, assistant, expected user, assistant, tool, user")
+    lost = "calls: the client sent 1, the upstream received 0; results: the client sent 1, the upstream received 0"
+    made = with_root_causes([order, case("calls", lost)], {}, Recording({"dialect": "chat"}, ()))
+    assert [one.cause for one in made] == ["", order.id]
+
+
+def test_a_text_that_breaks_the_plain_response_and_its_stream_is_one_cause() -> None:
+    def case(rule: str, probe: str, message: str) -> CaseRecord:
+        return CaseRecord(f"{rule}@{probe}", rule, probe, "proxy", "MUST", "fail", findings=(FindingRecord(message),))
+
+    served = case(
+        "proxy.request.served", "response.text", "the client received HTTP 500, although the upstream served it"
+    )
+    says = "the response to the client did not end: cut"
+    stream, other = (case("proxy.response.form", f"response.{one}.stream", says) for one in ("text", "call"))
+    assert [one.cause for one in with_plain_causes([served, stream])] == ["", served.id]
+    assert [one.cause for one in with_plain_causes([served, stream, other])] == ["", "", ""]
+
+
+def test_a_form_without_an_end_is_named_although_a_text_has_none_either() -> None:
+    def event(ctx: Context, one: dict[str, Any]) -> list[dict[str, Any]]:
+        kind = str(one.get("type"))
+        ctx.body["_ends"] = ctx.body.get("_ends", True) and kind.startswith("response.") and "漢字かな" not in str(one)
+        return [] if kind == "response.completed" and not ctx.body["_ends"] else [one]
+
+    probes = ["response.reasoning.stream", "response.text-and-call.stream", "form.unknown-events"]
+    found = violated("responses", Habit("", "", events=event), probes)
+    assert found["forms.same-response"].endswith("the stream to the client ended without a terminal event")
+
+
+def test_a_proxy_that_still_sends_its_request_again_does_not_hang() -> None:
+    (record,) = recorded("chat", CLEAN, ["failure.503"]).records
+    pair = record.pairs[0]
+    client = replace(pair.client, status=None, chunks=(), ended="time-out", detail="")
+    for upstream, detail, verdict in ((2, "", "inconclusive"), (1, "", "fail"), (2, HUNG, "fail")):
+        legs = tuple(pair.upstream[:1] * upstream)
+        pairs = (replace(pair, client=replace(client, detail=detail), upstream=legs),)
+        settings = recorded("chat", CLEAN, ["request.string"]).settings
+        cases = evaluate(Recording(settings, (replace(record, pairs=pairs),))).cases
+        assert next(one.verdict for one in cases if one.requirement == "proxy.failure.no-hang") == verdict
+
+
+def test_a_request_that_the_upstream_refuses_at_once_is_activity() -> None:
+    """A proxy that waits longer between its attempts was said to hang in the middle of them."""
+    settings = Settings("", "chat", "m", "client-key", "upstream-key", wait=0.5, silence=0.4, limit=4.0)
+    with open_upstream(settings, 0, Clock()) as upstream:
+        refusal = json_response(503, {"error": {"message": "busy"}})
+        upstream.expect(
+            Expected("kite0a0b0c0d0e", Script(plan("kite0a0b0c0d0e"), refuse=(refusal,)), lambda text: False)
+        )
+        upstream.patience.active_at = 0.0
+        connection = HTTPConnection("127.0.0.1", int(upstream.url.split(":")[2].partition("/")[0]))
+        connection.request("POST", "/v1/chat/completions", b'{"messages": ["kite0a0b0c0d0e"]}')
+        assert connection.getresponse().status == 503
+        assert upstream.patience.active_at > 0

@@ -160,6 +160,15 @@ def cached_by_input(ctx: Context, reply: Reply) -> Reply:
     return kept
 
 
+def escaped_emoji(_: Context, items: list[Item]) -> list[Item]:
+    """Leaves the escapes of JSON in place of characters beyond U+FFFF."""
+
+    def escape(text: str) -> str:
+        return "".join(json.dumps(letter)[1:-1] if ord(letter) > 0xFFFF else letter for letter in text)
+
+    return [replace(one, texts=tuple(map(escape, one.texts))) if one.kind == "message" else one for one in items]
+
+
 def for_html(_: Context, items: list[Item]) -> list[Item]:
     return [replace(one, texts=tuple(map(html.escape, one.texts))) if one.kind == "message" else one for one in items]
 
@@ -272,6 +281,8 @@ FAULTS = [
           "response.no-lost-character", response=retext(no_emoji)),
     fault("response.cached-by-input", "Responds with what an earlier request with the same input received.",
           "response.id-unique", reply=cached_by_input),
+    fault("response.emoji-escaped-twice", "Leaves escapes of JSON in place of emoji.", "response.text-intact",
+          draft=escaped_emoji),
     fault("response.escaped-for-html", "Escapes every text for HTML.", "response.text-not-html", draft=for_html),
     fault("response.encoded-twice", "Encodes the text of plain responses twice.", "response.text-intact",
           response=retext(twice)),

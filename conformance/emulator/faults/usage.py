@@ -130,6 +130,17 @@ def accumulated(ctx: Context, document: Dict) -> Dict:
     return added(document, "output_tokens", before)
 
 
+def all_accumulated(ctx: Context, document: Dict) -> Dict:
+    if ctx.stage not in ("plain", "terminal"):
+        return document
+    for name in ("input_tokens", "output_tokens"):
+        with ctx.lock:
+            before = ctx.memory.get(name, 0)
+            ctx.memory[name] = before + document["usage"][name]
+        document = added(document, name, before)
+    return document
+
+
 FAULTS = [
     fault("usage.missing", "Sends no usage.", PRESENT, response=final(cut("usage"))),
     fault("usage.null", "Sends null as usage.", PRESENT, response=final(put(usage=None))),
@@ -190,7 +201,9 @@ FAULTS = [
           response=outside_ascii("input_tokens", lambda ctx, document: ctx.body["input"])),
     fault("usage.instructions-stay", "Counts the instructions of an earlier request where there are none.",
           "usage.same-input-same-tokens", response=instructions_stay),
-    fault("usage.output-accumulates", "Adds up the output_tokens of all streams.", "truncation.usage-within-cap",
+    fault("usage.output-accumulates", "Adds up the output_tokens of all streams.", "usage.of-one-response",
           response=accumulated),
+    fault("usage.accumulates", "Adds up input_tokens and output_tokens of all responses.", "usage.of-one-response",
+          response=all_accumulated),
     counted("lists", "Wraps each counter in an array.", COMPLETE, how=in_all(lambda count: [count])),
 ]  # fmt: skip

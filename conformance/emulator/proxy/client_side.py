@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import threading
 import time
 import zlib
@@ -128,7 +129,7 @@ class ClientSide(BaseHTTPRequestHandler):
         framing = {"Connection": "close"} if closes else {"Transfer-Encoding": "chunked"}
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", **framing}
         self.close_connection = self.close_connection or closes
-        if self.server.settings.packs and "gzip" in self.headers.get("Accept-Encoding", ""):
+        if self.server.settings.packs in ("events", "whole") and "gzip" in self.headers.get("Accept-Encoding", ""):
             headers["Content-Encoding"] = "gzip"
             self._packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
         self._head(200, headers)
@@ -200,6 +201,8 @@ class ClientSide(BaseHTTPRequestHandler):
 
     def _plain(self, status: int, data: bytes, headers: dict[str, str]) -> None:
         short = self.server.settings.framing == "short"
+        if self.server.settings.packs == "plain" and status == 200:
+            data, headers = gzip.compress(data), {**headers, "Content-Encoding": "gzip"}
         size = len(data.decode("utf-8", "ignore")) if short else len(data)
         self._head(status, {**headers, "Content-Length": str(size)})
         self.wfile.write(data)

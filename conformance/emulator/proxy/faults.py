@@ -47,6 +47,7 @@ from .changes import (
     without,
 )
 from .field_faults import FIELD_CHAT_ROWS, FIELD_RESPONSES_ROWS, FIELD_ROWS
+from .gateway_faults import GATEWAY_CHAT_ROWS, GATEWAY_ROWS
 from .habit import Failure, Habit
 
 _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
@@ -174,7 +175,7 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"buffers": ("arguments",)}}),
     ("short-time-out", "Ends a response after a short silence of the upstream.", "streaming.silence",
      {"settings": {"time_out": 0.25}}),
-    ("one-at-a-time", "Serves one request at a time.", "streaming.concurrent", {"settings": {"one_at_a_time": True}}),
+    ("one-at-a-time", "Serves one request at a time.", "streaming.concurrent", {"settings": {"one_at_a_time": "all"}}),
     ("drains-cancelled", "Reads a cancelled stream to its end.", "cancel.upstream-closed",
      {"settings": {"drains": "all"}}),
     ("notices-at-write", "Notices only when it writes that a client has disconnected.", "cancel.closed-in-silence",
@@ -236,12 +237,15 @@ _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": without("stream_options")}),
 )  # fmt: skip
 
-FAULTS = {name: Habit(name, says, tuple(rules.split()), **hooks) for name, says, rules, hooks in (*_ROWS, *FIELD_ROWS)}
+FAULTS = {
+    name: Habit(name, says, tuple(rules.split()), **hooks)
+    for name, says, rules, hooks in (*_ROWS, *FIELD_ROWS, *GATEWAY_ROWS)
+}
 FAULTS |= {
     name: Habit(name, says, tuple(rules.split()), (dialect,), **hooks)
     for dialect, rows in (
         ("responses", (*_RESPONSES_ROWS, *FIELD_RESPONSES_ROWS)),
-        ("chat", (*_CHAT_ROWS, *FIELD_CHAT_ROWS)),
+        ("chat", (*_CHAT_ROWS, *FIELD_CHAT_ROWS, *GATEWAY_CHAT_ROWS)),
     )
     for name, says, rules, hooks in rows
 }

@@ -212,7 +212,7 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(lambda items: items[-2:])}),
     ("refuses-strings", "Refuses a string as input.", "request.served", {"sent": lists_only}),
     ("strips-all-texts", "Strips white space at both ends of all texts.", "request.texts", {"sent": texts(str.strip)}),
-    ("requires-tools", "Sends tool_choice required with tools.", "request.parameters", {"sent": required}),
+    ("requires-tools", "Sends tool_choice required with tools.", "request.nothing-added", {"sent": required}),
     ("sizes-in-characters", "States the sizes of chunks in characters.", "response.form",
      {"settings": {"framing": "characters"}}),
     ("lengths-in-characters", "States the length of a body in characters.", "request.served",

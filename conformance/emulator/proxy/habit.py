@@ -76,7 +76,8 @@ class Settings:
     `retried` statuses (0: no response), and after `retries_begun` a broken stream. `completes`: a broken response
     is completed. `ends`: a broken stream ends without a terminal event. `aborts`: the connection is closed
     instead. `hangs`: it is kept open. `caches` responses by body. `checks_key_late`: after the upstream's
-    response. `one_at_a_time`: requests wait for each other. `accepts_gzip`, `reader`: the mistakes of a parser
+    response. `one_at_a_time`: requests wait for each other
+    (`all`, or the `plain` ones). `accepts_gzip`, `reader`: the mistakes of a parser
     (`lf`: only line feeds; `text`: splits like `str.splitlines`; `chunks`: one event for each read; `limit`: lines
     to 64 KiB; `shared`: all streams share the rest of a line). `stops_after` a failure of the upstream (`failure`,
     or without a response `failure: silent`) or a disconnected client (`cancel`): all later requests are refused, for
@@ -93,10 +94,10 @@ class Settings:
     that are read of one chunk (None: all). `untyped_errors`: the event of an error in a stream is its object,
     without a type. `hides_key`: the upstream's key is removed from its messages. `limits`: a broken stream is
     incomplete. `packs`: a stream is compressed if the client accepts it, and sent at each of its `events`, or as a
-    `whole`. `connection`: what is wrong with the next requests on a connection of the client: the body of a
-    refused request is left `unread`, it `streams` to the client if it did before, or it `buffers` streams;
-    `unchunked`: a chunked body is taken for an empty one. `buffers_over` so many bytes of a request, its stream is
-    sent at its end (0: never)."""
+    `whole`; or every `plain` response. `connection`: what is wrong with the next requests on a connection of the
+    client: the body of a refused request is left `unread`, it `streams` to the client if it did before, or it
+    `buffers` streams; `unchunked`: a chunked body is taken for an empty one. `buffers_over` so many bytes of a
+    request, its stream is sent at its end (0: never)."""
 
     buffers: tuple[str, ...] = ()
     drains: str = ""
@@ -112,7 +113,7 @@ class Settings:
     caches: bool = False
     checks_key: bool = True
     checks_key_late: bool = False
-    one_at_a_time: bool = False
+    one_at_a_time: str = ""
     accepts_gzip: bool = False
     reader: str = "standard"
     stops_after: str = ""

@@ -66,9 +66,8 @@ class _Handler(ClientSide):
     def do_POST(self) -> None:
         settings = self.server.settings
         self._begun = self._over = False
-        turn = self.server.turn if settings.one_at_a_time else contextlib.nullcontext()
         try:
-            with turn, self.server.slot():
+            with self.server.slot():
                 self._serve(settings)
         except Failure as failure:
             self.server.stop_after("failure" if failure.status >= 500 else "")
@@ -91,10 +90,9 @@ class _Handler(ClientSide):
         allowed = self.allowed() or not settings.checks_key
         if not allowed and not settings.checks_key_late:
             raise Failure(settings.key_status, "invalid key")
-        try:
+        body = None
+        with contextlib.suppress(ValueError, RecursionError):
             body = json.loads(raw)
-        except (ValueError, RecursionError):
-            body = None
         if not isinstance(body, dict):
             raise Failure(400, "the body is not a JSON object")
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -106,7 +104,9 @@ class _Handler(ClientSide):
         if cached:
             self._json(200, cached)
             return
-        self._exchange(settings, allowed, raw)
+        waits = settings.one_at_a_time in (("all",) if stream else ("all", "plain"))
+        with self.server.turn if waits else contextlib.nullcontext():
+            self._exchange(settings, allowed, raw)
 
     def _exchange(self, settings: Settings, allowed: bool, raw: bytes) -> None:
         ctx, habit = self.ctx, self.server.habit

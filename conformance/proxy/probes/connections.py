@@ -11,7 +11,7 @@ from conformance.proxy.kit import Kit, ProbeRequest, plan
 from conformance.proxy.probes.probe import Probe, body_of
 from conformance.proxy.probes.streams import hold_text
 from conformance.proxy.records import Leg
-from conformance.proxy.script import Script, failure
+from conformance.proxy.script import FAILURE_TEXT, Script, failure
 
 #: A text of 20 kB: longer than what a server reads with the head of a request.
 _LONG = "a long text, " * 1_500
@@ -35,7 +35,7 @@ def _ordinary(stream: bool = False, key: str | None = None, text: str = "") -> M
 def _refused(kit: Kit) -> ProbeRequest:
     """A request that the upstream refuses."""
     canary = kit.new_canary()
-    response = failure(400, kit.dialect, "the upstream reports 400")
+    response = failure(400, kit.dialect, f"{FAILURE_TEXT}400")
     return ProbeRequest(canary, body_of(canary), Script(plan(canary), response=lambda *_: response))
 
 

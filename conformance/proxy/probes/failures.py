@@ -13,7 +13,7 @@ from conformance.proxy.kit import Kit, ProbeRequest, plan
 from conformance.proxy.patience import IDLE_BEFORE_RETRY
 from conformance.proxy.probes.probe import Probe, body_of, simple
 from conformance.proxy.probes.requests import TOOLS
-from conformance.proxy.script import Script, ScriptedResponse, Step, failure
+from conformance.proxy.script import FAILURE_TEXT, Script, ScriptedResponse, Step, failure
 
 FAILURE = ("failure",)
 
@@ -43,7 +43,7 @@ _HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body><h1>Bad Gate
 
 def _refusing(status: int, dialect: str, stream: bool) -> Probe:
     headers = (("Retry-After", RETRY_AFTER),) if status == 429 else ()
-    response = failure(status, dialect, f"the upstream reports {status}", *headers)
+    response = failure(status, dialect, f"{FAILURE_TEXT}{status}", *headers)
     return _probe(f"failure.{status}", stream, lambda one, streams: response, {"status": status})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import Schemas
 from conformance.decode.cannot_evaluate import CannotEvaluate
+from conformance.proxy.item_ids import OWN
 from conformance.proxy.kit import Kit, ProbeRequest, plan
 from conformance.proxy.outcomes import received
 from conformance.proxy.probes.probe import HARD, Body, Probe, body_of, both, simple
@@ -63,6 +64,9 @@ PIXEL = (
     "rkJggg=="
 )
 
+#: A header that is for the connection to the proxy alone (RFC 9110 7.6.1).
+_HOP = {"Connection": "keep-alive, X-Route-Hint", "X-Route-Hint": "of the first connection"}
+
 #: What Codex and other clients send, and the contract does not document.
 _UNDOCUMENTED: dict[str, Any] = {
     "store": False, "include": ["reasoning.encrypted_content"], "parallel_tool_calls": True, "metadata": {"a": "b"},
@@ -78,7 +82,7 @@ def message(role: str, text: str) -> dict[str, Any]:
     part: dict[str, Any] = {"type": kind, "text": text}
     if role == "assistant":
         part["annotations"] = []
-        return {"type": "message", "id": "msg_1", "status": "completed", "role": role, "content": [part]}
+        return {"type": "message", "id": f"msg{OWN}", "status": "completed", "role": role, "content": [part]}
     return {"type": "message", "role": role, "content": [part]}
 
 
@@ -115,7 +119,7 @@ def _image(canary: str) -> dict[str, Any]:
 def _call(number: int, arguments: str) -> dict[str, Any]:
     name = TOOLS[number % 2]["name"]
     return {
-        "type": "function_call", "id": f"fc_{number}", "call_id": _call_id(number), "name": name,
+        "type": "function_call", "id": f"fc{OWN}", "call_id": _call_id(number), "name": name,
         "arguments": arguments, "status": "completed",
     }  # fmt: skip
 
@@ -144,7 +148,7 @@ TOOL_TURNS = (
 LARGE_RESULT = (_call(2, "{}"), _output(2, _FILE))
 _REASONED = (
     message("user", "Plan it."),
-    {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "The north is near."}]},
+    {"type": "reasoning", "id": f"rs{OWN}", "content": [{"type": "reasoning_text", "text": "The north is near."}]},
     _call(1, "{}"), _output(1, "noon"),
 )  # fmt: skip
 
@@ -301,6 +305,7 @@ PROBES: list[Probe] = [
           body=_parameters(text={"format": {"type": "json_object"}}, instructions="JSON.")),
     simple("request.text-format", REQUEST, _parameters(text={"format": {"type": "text"}}, stream=False)),
     simple("request.image", REQUEST, _image, about={"may_refuse": True}),
+    simple("request.hop-by-hop", (*REQUEST, "hop-by-hop"), headers=_HOP),
     simple("request.undocumented", ("undocumented",), _parameters(**_UNDOCUMENTED), about={"names": [*_UNDOCUMENTED]}),
     _repeated("request.repeated", False),
     _repeated("request.repeated.stream", True),

@@ -247,7 +247,7 @@ PROBES: list[Probe] = [
     _holding("after-tools", "text", _hold_marked, _after_tools, {"Accept-Encoding": "gzip"}),
     Probe("concurrent.streams", together, ("concurrent",), {"together": True}),
     Probe("concurrent.calls", together_with_calls, ("concurrent-calls",), {"together": True}),
-    Probe("concurrent.plain", together_plain, ("concurrent-calls",), {"together": True}),
+    Probe("concurrent.plain", together_plain, ("concurrent-calls", "concurrent-plain"), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), body_of),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
