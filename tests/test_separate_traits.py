@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.emulator.faults import FAULTS
-from conformance.emulator.hooks import Context, fault
+from conformance.emulator.hooks import Context, combine, fault
 from conformance.emulator.shapes import Refusal
 from conformance.results import results_file
 from conformance.results.causes import Cause, causes, with_representative_causes
@@ -47,6 +47,24 @@ def test_different_reasons_with_the_same_message_are_different_causes() -> None:
     [choice] = [one for one in _causes(_fails("Internal Server Error", "parallel", "choice"))
                 if any("tool_choice" in each.scenario for each in one.cases)]  # fmt: skip
     assert all("tool_choice" in each.scenario for each in (*choice.cases, *choice.consequences))
+
+
+@pytest.mark.parametrize(
+    ("names", "scenarios"),
+    [
+        # Of a third reason, in requests of clients, none has a request like a served one.
+        (("undocumented.unknown-name-is-500", "undocumented.service-tier-is-500"), {"unknown", "service_tier"}),
+        # One parameter is served in plain requests.
+        (
+            ("undocumented.tool-choice-required-is-500", "undocumented.access-programs-is-500-streaming"),
+            {"tool_choice=required-without-tools", "access_programs"},
+        ),
+    ],
+)
+def test_two_faults_with_the_same_message_are_two_causes(names: tuple[str, str], scenarios: set[str]) -> None:
+    found = _causes(combine([FAULTS[name] for name in names]))
+    shown = {one.cases[0].findings[0].scenario.removesuffix(".stream").removeprefix("undocumented.") for one in found}
+    assert shown == scenarios
 
 
 @pytest.mark.parametrize("reason", ["parallel", "choice", "developer", "temperature"])

@@ -2,8 +2,9 @@
 
 Cases whose requests fail in the same words are one root cause (:mod:`conformance.results.same_message`). Words that
 name nothing of the request do not show that the reason is one: there the requests decide it. If a few traits that no
-served request has explain all failures, and no single one does, each is a cause of its own; each must have a request
-that differs from a served one in little else.
+served request has (or none together with a companion, as in a stream) explain all failures, and no single one does,
+each is a cause of its own that has a request which differs from a served one in little else; the others stay where they
+are.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ _ANY_STATUS = "error.real-status"
 class Requests:
     """The requests of a run that fail with a status in the same words, by scenario, each with its traits; and the
     traits of each served request. ``shortest`` removes traits that are implied by others, ``mentions`` states whether
-    the server's words are about a trait."""
+    the server's words are about a trait, ``paired`` gives those of a request's traits, each with its companion, that no
+    served request has together."""
 
     failed: Mapping[str, frozenset[str]]
     served: Sequence[frozenset[str]]
     shortest: Callable[[Sequence[str]], list[str]]
     mentions: Callable[[str], bool]
+    paired: Callable[[frozenset[str]], list[str]]
 
 
 def separated(
@@ -48,7 +51,7 @@ def separated(
     causes: dict[str, str] = {}
     explained: dict[str, frozenset[str]] = {}
     for cluster in found:
-        if cluster is own:
+        if cluster is own or not _is_shown(requests, cluster):
             continue
         inside = [one for one in members if one.id != root.id and one.found_in and one.found_in <= cluster]
         named = [one for one in inside if any("HTTP" in each.message for each in one.findings)]
@@ -73,9 +76,13 @@ def _served_or_refused(members: Sequence[CaseRecord]) -> Iterator[str]:
 
 def _clusters(requests: Requests, names: Collection[str]) -> list[frozenset[str]]:
     """The scenarios by the trait that explains their failure; none if one trait explains all of them, or some are not
-    explained, or the server's words name a trait, or there are too many."""
+    explained, or the server's words name a trait, or there are too many, or less than two are shown by
+    one of their requests."""
     served = frozenset[str]().union(*requests.served)
-    possible = {name: requests.shortest([*requests.failed[name] - served]) for name in sorted(names)}
+    possible = {
+        name: requests.shortest([*requests.failed[name] - served]) + requests.paired(requests.failed[name])
+        for name in sorted(names)
+    }
     left, found = set(possible), []
     if not all(possible.values()):
         return []  # The reason is none of the traits.
@@ -89,12 +96,13 @@ def _clusters(requests: Requests, names: Collection[str]) -> list[frozenset[str]
             return []
         found.append(frozenset(by_trait[trait]))
         left -= by_trait[trait]
-    is_shown = all(_differs_little(requests, one, served) for one in found)
-    return found if is_shown and 1 < len(found) <= _MOST else []
+    shown = [one for one in found if _is_shown(requests, one)]
+    return found if len(shown) > 1 and len(found) <= _MOST else []
 
 
-def _differs_little(requests: Requests, cluster: Collection[str], served: frozenset[str]) -> bool:
+def _is_shown(requests: Requests, cluster: Collection[str]) -> bool:
     """Whether one of the requests has little else than a served one, beside what all of them have, and none served."""
+    served = frozenset[str]().union(*requests.served)
     common = frozenset[str].intersection(*(requests.failed[name] for name in cluster)) - served
     own = [requests.failed[name] - common for name in cluster]
     return any(len(requests.shortest([*each - one])) <= _FEW for each in own for one in requests.served)

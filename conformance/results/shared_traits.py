@@ -95,7 +95,9 @@ def _separated(
         if len(equal) < _MOST or _have_one_reason(equal, served):
             continue
         failed = {one.exchange.scenario: one.traits for one in equal}
-        requests = Requests(failed, [one.traits for one in served], _shortest, partial(mentions, message))
+        requests = Requests(
+            failed, [one.traits for one in served], _shortest, partial(mentions, message), partial(_all_paired, served)
+        )
         found, more = separated(found, root, requests)
         explained |= more
     return found, explained
@@ -170,6 +172,10 @@ def _paired(common: frozenset[str], served: Sequence[_Sent], companions: frozens
     if not others or not companions <= common:
         return []
     return [" and ".join((each, *sorted(companions))) for each in _shortest([*common.difference(*others)])]
+
+
+def _all_paired(served: Sequence[_Sent], found: frozenset[str]) -> list[str]:
+    return [trait for companions in _COMPANIONS for trait in _paired(found, served, companions)]
 
 
 def _shortest(found: Sequence[str]) -> list[str]:

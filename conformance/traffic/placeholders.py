@@ -38,8 +38,8 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 
-#: An id without information, or of which only the beginning was kept.
-_ID = re.compile(r"(?:[a-z]+[_-])*[0-]{6,}|.*(?:\.{3}|…)", re.IGNORECASE)
+#: An id without information (zeros, ``<id>``), or of which only the beginning was kept.
+_ID = re.compile(r"(?:[a-z]+[_-])*[0-]{6,}|.*(?:\.{3}|…)|[\[<{]+[a-z][\w -]*[\]>}]+", re.IGNORECASE)
 
 #: What a writer that shortens a body or a text puts at its end.
 _NOTE = re.compile(
@@ -54,7 +54,7 @@ _LONGEST_NOTE = 120
 #: Bytes without which a body has no placeholder: most are not decoded a second time for it.
 _POSSIBLE = re.compile(
     rb"(?i)" + _WORD.encode() + rb"|([x*#])\1\1|000000|\.\.\.\"|\xe2\x80\xa2|\xe2\x96\x88|\xe2\x80\xa6\"|\\u20|\\u25"
-    rb"|<[a-z]+_|\{[a-z]+_|\"delta\": ?(?:\"\"|null)"
+    rb"|<[a-z]+_|\{[a-z]+_|id\": ?\"[\[<{]|\"delta\": ?(?:\"\"|null)"
 )
 
 _TEXTS = ("delta", "text", "arguments")
@@ -63,7 +63,8 @@ _IDS = ("id", "item_id", "call_id", "response_id")
 #: The rules about ids, which must be distinct and equal in all events.
 _OF_IDS = frozenset({
     "identity.response-id", "identity.item-id", "identity.item-ids-distinct", "identity.index-belongs-to-item",
-    "identity.call-id", "response.id-unique", "tools.call-ids-distinct", "tools.call-ids-unique-in-run",
+    "identity.call-id", "response.id-unique", "response.output-is-new", "tools.call-ids-distinct",
+    "tools.call-ids-unique-in-run",
 })  # fmt: skip
 
 #: The rules about texts and arguments.

@@ -74,6 +74,8 @@ class Outage:
         """Whether the response may be that of every request."""
         if exchange.status in _AWAY:
             return True
+        if outgoing.closes:
+            return False  # The stream that was closed before it may be the cause, also for all later requests.
         if is_served(exchange) or exchange.status is None or 300 <= exchange.status < 400:
             return False
         if exchange.status in _OF_OTHER_CAUSES:

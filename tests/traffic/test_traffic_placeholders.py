@@ -57,7 +57,7 @@ def test_replaced_texts_are_no_violation(name: str, shown: str | None, tmp_path:
     assert found.in_part
 
 
-@pytest.mark.parametrize("shown", ["[REDACTED]", "***", "msg_XXXX", "id_00000000", "FILTERED_ID"])
+@pytest.mark.parametrize("shown", ["[REDACTED]", "***", "msg_XXXX", "id_00000000", "FILTERED_ID", "<id>", "{{ID}}"])
 def test_replaced_ids_are_no_violation(shown: str, tmp_path: Path) -> None:
     path = tmp_path / "a.har"
     body = stream_with(received("effort.high.stream").body, IDS, lambda one: shown).decode()

@@ -60,7 +60,7 @@ def number(how: Callable[[int, Dict], Any], *names: str) -> Hook[list[Dict]]:
 
     def hook(_: Context, stream: list[Dict]) -> list[Dict]:
         for event in stream:
-            if not names or is_a(event, *names):
+            if "sequence_number" in event and (not names or is_a(event, *names)):  # Another fault may leave it out.
                 event["sequence_number"] = how(event["sequence_number"], event)
         return stream
 
