@@ -45,11 +45,13 @@ def why_invalid(received: Received, frame: Frame) -> str:
 
 
 def _interruption(received: Received, frame: Frame) -> str:
-    """What divides an event in two: its data is JSON without a comment and the blank lines around it; else empty."""
+    """What divides an event in two: its data is JSON without the line break, or a comment and the blank lines
+    around it; else empty."""
     near = received.exchange.body[frame.start : frame.end + _NEAR].decode("utf-8", "replace")
     _, mark, near = near.partition("data:")
     first, _, rest = near.replace("\r\n", "\n").replace("\r", "\n").partition("\n")
     following = rest.split("\n")[:4]
+    ending = "a line break" if following[0] else "a blank line"
     comment = _COMMENT.search(first)
     own = [line for line in following if line.startswith(":")][:1]
     following = [line for line in following if line and line not in own]
@@ -57,7 +59,7 @@ def _interruption(received: Received, frame: Frame) -> str:
     begins = first if own or not comment else first[: comment.start()]
     if not mark or not following or not _is_object(begins + following[0].removeprefix("data:")):
         return ""
-    return f"the comment {found!r}" if found else "a blank line"
+    return f"the comment {found!r}" if found else ending
 
 
 def _is_object(text: str) -> bool:
