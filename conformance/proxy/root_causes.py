@@ -128,11 +128,24 @@ def with_root_causes(cases: Sequence[CaseRecord], places: Places, recording: Rec
     ):
         made = _of_fact(made, probes, order)
     made = _of_fact(made, facts.stuck, _STOPPED, _STUCK)
+    made = _of_divided_events(made)
     for root, rules in _FOLLOWS_IN_PROBE.items():
         made = _of_rule(made, root, rules)
     if any(places[one.id][1].group == LOST_CALLS for one in _roots(made) if one.id in places):
         made = _of_rule(made, "proxy.request.dialect", ("proxy.request.calls",))  # They became other messages.
     return _of_rare_forms(_of_one_failure(_of_one_lock(_of_parts(made, places))), places)
+
+
+def _of_divided_events(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, those of streams without a terminal event with that of an event in the same stream that is not JSON
+    as root cause, if each of these streams has one: the terminal event is written in the same way."""
+    divided = {one.scenario: one for one in cases if one.has_problem and one.requirement == "sse.data-is-json-object"}
+    forms = [one for one in _roots(cases) if one.requirement == "proxy.response.form"]
+    endless = [one for one in forms if one.findings[0].want == "a terminal event" and one.scenario in divided]
+    if not endless or endless != forms:
+        return cases
+    root = divided[endless[0].scenario]
+    return _caused(cases, {one.id: root.cause or root.id for one in endless}, root)
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:

@@ -622,3 +622,20 @@ def test_a_request_whose_body_does_not_arrive_is_no_refusal_before_the_upstream(
     settings = recorded("responses", CLEAN, ["request.string"]).settings
     found = problems(evaluate(Recording(settings, (replace(record, pairs=pairs),))))
     assert ", and the upstream received {} in its place: " in found["request.served"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "follows"), [(["response.text.stream"], True), (["response.text.stream", "a"], False)]
+)
+def test_a_terminal_event_that_a_line_break_divides_is_not_also_missing(missing: list[str], follows: bool) -> None:
+    recording = recorded("responses", CLEAN, ["request.string"])
+    divided = _failing("sse.data-is-json-object@response.text.stream", "frame 21 is a part of an event", "an object")
+    endless = [_failing(f"proxy.response.form@{one}", "the stream ended", "a terminal event") for one in missing]
+    found = with_root_causes([divided, *endless], {}, recording)
+    assert [one.cause for one in found if one.scenario == "response.text.stream"][1] == (divided.id if follows else "")
+
+
+def _failing(name: str, message: str, want: str) -> CaseRecord:
+    rule, _, scenario = name.partition("@")
+    area = rule.partition(".")[0]
+    return CaseRecord(name, rule, scenario, area, "MUST", "fail", findings=(FindingRecord(message, want=want),))
