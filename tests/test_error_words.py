@@ -14,6 +14,10 @@ from conformance.judge.error_words import failure_detail
 #: Bodies of refusals as servers send them, and the words that findings repeat.
 WORDS = {
     "of the contract": ({"error": {"message": "no", "param": "top_p"}}, ": no / top_p"),
+    "of the contract, beginning with the place": (
+        {"error": {"message": "top_p: Extra inputs are not permitted", "param": "top_p"}},
+        ": top_p: Extra inputs are not permitted",
+    ),
     "with details": (
         {"error": {"message": "validation failed", "details": [{"message": "Invalid value", "param": "$.top_p"}]}},
         ": validation failed / Invalid value ($.top_p)",

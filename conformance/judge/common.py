@@ -14,7 +14,7 @@ from conformance.exchange.codings import ends_within
 from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, OF_THE_ACCOUNT, Exchange, codings_in, content_coding
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
-from conformance.judge.error_words import exception_of, failure_detail, words_of_error
+from conformance.judge.error_words import exception_of, failure_detail, without_repetition, words_of_error
 from conformance.judge.findings import MAY_BE_REFUSED
 from conformance.judge.samples import is_a_response, response_of
 from conformance.judge.strict_tools import if_strict_is_required
@@ -298,7 +298,7 @@ def error_detail(received: Received) -> str:
     words = words_of_error(received)
     if not words and not received.exchange.ok:
         words = [exception_of(received) or excerpt(received, 80)]
-    quoted = " ".join(" / ".join(words).split())
+    quoted = " ".join(" / ".join(without_repetition(words)).split())
     return f": {shortened(quoted, 200)}" if quoted else ""
 
 

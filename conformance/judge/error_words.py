@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.decode.events import mapping
@@ -24,6 +24,11 @@ def words_of_error(received: Received) -> list[str]:
     error = mapping(form.of(body))
     words = [str(error[name]) for name in (form.message, *form.reason) if error.get(name)]
     return [*words, *first_detail(error)] or first_detail(mapping(body))
+
+
+def without_repetition(words: Sequence[str]) -> list[str]:
+    """The words of an error without those with which its message already begins, as where it starts with the place."""
+    return [one for at, one in enumerate(words) if not at or not words[0].startswith(f"{one}:")]
 
 
 def first_detail(error: Any) -> list[str]:
