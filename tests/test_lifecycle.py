@@ -280,6 +280,14 @@ def test_a_part_that_is_not_closed_is_told_from_one_that_is_closed_late(edit: Ed
     assert evaluated(edit(TEXT()))[0].message == f"response.output_item.done {says}"
 
 
+def test_an_index_that_an_event_does_not_have_is_not_named() -> None:
+    events = drop("output_item.added")(TEXT())
+    for event in events:
+        event.pop("output_index", None)
+    (found,) = [one for one in evaluated(events) if one.rule == OPENED]
+    assert found.message == "response.content_part.added comes before its output_item.added"
+
+
 def test_an_undocumented_event_at_the_end_is_reported_with_its_words() -> None:
     failed = {"type": "response.error", "error": {"message": "no model"}}
     (found,) = [one for one in evaluated([*only("created", "in_progress")(TEXT()), failed]) if one.rule == END]

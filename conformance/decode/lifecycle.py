@@ -187,10 +187,9 @@ class _Walker:
         self._counted["lifecycle.item-closed-once"] += event.step == "close-item"
         item = self.items.get(index)
         if item is None:
-            self._report(
-                "lifecycle.item-opened-before-use",
-                f"uses output_index {index} before its output_item.added", event, "/output_index",
-            )  # fmt: skip
+            uses = f"uses output_index {index}" if "output_index" in event.data else "comes"
+            says = f"{uses} before its output_item.added"
+            self._report("lifecycle.item-opened-before-use", says, event, "/output_index")
             named = event.data.get("item_id") or event.item.get("id")
             item = self.items[index] = Item("open", named, announced=False)
         elif item.state == "closed":
