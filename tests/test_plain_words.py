@@ -219,6 +219,8 @@ def test_members_that_are_absent_together_are_named_together(messages: tuple[str
     [
         ("bad.unknown-model", "a model that does not exist"),
         ("bad.not-utf8", "a body that is not UTF-8"),
+        ("undocumented.input_file", "a content part of the undocumented type input_file"),
+        ("undocumented.store", "a request with the undocumented parameter store"),
         ("bad.input-empty", "an empty array as input"),
         ("bad.unknown-model.stream", "a model that does not exist with stream: true"),
         ("bad.of-another-version", "scenario bad.of-another-version"),

@@ -44,6 +44,7 @@ _IN_OWN_WORDS = ("error.endpoint-survives",)
 #: What is special about a request, by the scenario, where the rule does not name it.
 _SPECIAL = {
     "bad.body-not-an-object": "an array nested 5,000 times as body",
+    "undocumented.input_file": "a content part of the undocumented type input_file",
     "turns.output-returned": "the output of a response, returned unchanged,",
 }
 
@@ -238,7 +239,7 @@ def _sent(scenario: str) -> str:
     kind, _, name = scenario.partition(".")
     if kind == "client":
         return f"the request of the client {name}"
-    if kind == "undocumented" and name.removesuffix(".stream").isidentifier():
+    if kind == "undocumented" and scenario not in _SPECIAL and name.removesuffix(".stream").isidentifier():
         return f"a request with the undocumented parameter {name.removesuffix('.stream')}"
     plain = scenario.removesuffix(".stream")
     if scenario in _SPECIAL or "=" in scenario:
