@@ -9,6 +9,7 @@ import pytest
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange, Request
 from conformance.judge.common import ends_in_failure, error_detail
+from conformance.judge.control import shortened
 from conformance.judge.error_words import failure_detail
 
 #: Bodies of refusals as servers send them, and the words that findings repeat.
@@ -77,3 +78,18 @@ def test_a_stream_that_ends_in_a_failure_is_recognised(end: dict[str, object], w
     headers = (("content-type", "text/event-stream"),)
     one = Exchange("a-0", "a", 0, request, 200, headers, (Chunk(1.0, event),), "clean", "", 0.0, 0.0)
     assert ends_in_failure(Received(one, "a")) == (words and f"the stream ends in {words}")
+
+
+def test_no_word_or_number_is_divided_where_a_text_is_shortened() -> None:
+    text = "first difference at character 77 " + "of these words " * 20 + "at offset 1234567"
+    for size in range(60, 120):
+        before, _, after = shortened(text, size).partition(" ... ")
+        assert f"{text} ".startswith(f"{before} ")
+        assert f" {text}".endswith(f" {after}")
+
+
+@pytest.mark.parametrize("text", ["y" * 200, "\u5024" * 200, "the words " + "y" * 200])
+def test_a_long_word_is_divided(text: str) -> None:
+    short = shortened(text, 90)
+    assert 80 < len(short) <= 90
+    assert shortened(text, 300) == text

@@ -61,8 +61,9 @@ def _deltas(received: Received, rule: str) -> Findings:
     for one in received.texts:
         if one.kind.checked_by != rule:
             continue
-        done = one.events["done"].row if "done" in one.events else None
-        yield from _differs(one, "done", f"/{done.member}" if done else "", "done")
+        done = one.events.get("done")
+        shown, member = (done.type.removeprefix("response."), done.row.member if done.row else "") if done else ("", "")
+        yield from _differs(one, "done", f"/{member}" if member else "", shown)
         complete = one.done or one.item
         yield Examined(bool(complete))
         if one.deltas is None and complete:

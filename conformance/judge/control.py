@@ -33,6 +33,8 @@ _ALIASES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_out
 #: A plain and a streamed response that are compared.
 _PAIR = 2
 
+#: Characters up to which a word is not divided where a text is shortened.
+_WORD = 24
 
 #: The response of a scenario; ``KeyError`` where the run does not have it.
 Lookup = Callable[[str], Received]
@@ -134,11 +136,17 @@ def message_of(received: Received, size: int = 160) -> str:
 
 
 def shortened(words: str, size: int) -> str:
-    """The words with their middle left out where they are longer: the cause is often at the end."""
+    """The words with their middle left out where they are longer: the cause is often at the end. No word or number is
+    divided, unless it is a long one."""
     if len(words) <= size:
         return words
     end = size // 3
-    return f"{words[: size - end - 5].rstrip()} ... {words[-end:].lstrip()}"
+    begin, rest = words[: size - end - 5], words[-end:]
+    if words[len(begin)] != " " and (cut := begin.rfind(" ", len(begin) - _WORD)) > 0:
+        begin = begin[:cut]
+    if words[-end - 1] != " ":
+        rest = rest[rest.find(" ", 0, _WORD) + 1 :]
+    return f"{begin.rstrip()} ... {rest.lstrip()}"
 
 
 def _others_named(received: Received, control: Received, scenario: Scenario) -> str:
