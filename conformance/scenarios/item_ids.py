@@ -8,8 +8,9 @@ from typing import Any
 from conformance.scenarios.scenario import Body, Scenario, same_body
 
 
-def with_own_ids(scenario: Scenario, body: Body, key: str) -> Body:
-    """The body with another id for each input item that has one, of the same prefix, by the key of the exchange.
+def with_own_ids(scenario: Scenario, body: Body, sample: int) -> Body:
+    """The body with another id for each input item that has one, of the same prefix, by the scenario and the number of
+    the sample: in every run the same one, as a recording of another run may answer.
 
     A server can store items by id. Requests of recorded clients, and those that return items of a response, keep
     theirs.
@@ -19,7 +20,7 @@ def with_own_ids(scenario: Scenario, body: Body, key: str) -> Body:
     items = body.get("input")
     if not isinstance(items, list) or not any(isinstance(item, dict) and "id" in item for item in items):
         return body
-    return {**body, "input": [_with_id(item, f"{key} {at}") for at, item in enumerate(items)]}
+    return {**body, "input": [_with_id(item, f"{scenario.name} {sample} {at}") for at, item in enumerate(items)]}
 
 
 def _with_id(item: Any, seed: str) -> Any:

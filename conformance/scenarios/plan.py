@@ -122,7 +122,7 @@ class Plan:
             sent_as = form or self._form(scenario, after, before)
             refused = any(map(base.refuses, before[-1:])) if self._effort(scenario) in self.key_of else False
             body = self._body(scenario, before, sent_as, refused)
-            encoded = self._encoded(scenario, body, key)
+            encoded = self._encoded(scenario, body, sample)
             fixed = scenario.must_fit_schema and not scenario.follow
             if fixed and schema_violation(self.contract, encode(body or {}, self._target.model, scenario.escaped)):
                 return None  # A defect of the suite: not sent, and reported as an internal error on evaluation.
@@ -179,7 +179,7 @@ class Plan:
             body = base.adapted(found, found.body, form, self.contract, "reasoning" in self._target.lacks)
             most = self.uncapped if uncapped(found, body) else _most(found, body, self.uncapped)
             auth = base.auth_of(found, form, self.contract)
-            encoded = encode(with_own_ids(found, body, key), self._target.model)
+            encoded = encode(with_own_ids(found, body, len(samples)), self._target.model)
             return OutgoingRequest(key, scenario.name, len(samples), "POST", encoded, auth, (), _SERVED_ATTEMPTS, most)
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
@@ -248,14 +248,14 @@ class Plan:
         lacks = "reasoning" in self._target.lacks
         return encode(base.adapted(scenario, scenario.closes, form, self.contract, lacks), self._target.model)
 
-    def _encoded(self, scenario: Scenario, body: Body | None, key: str) -> bytes | None:
+    def _encoded(self, scenario: Scenario, body: Body | None, sample: int) -> bytes | None:
         if (raw := scenario.raw_for(self._target.model)) is not None:
             return raw
         if scenario.method not in ("POST", "PUT"):
             return b""
         if body is None:
             return None
-        encoded = encode(with_own_ids(scenario, body, key), self._target.model, scenario.escaped)
+        encoded = encode(with_own_ids(scenario, body, sample), self._target.model, scenario.escaped)
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
 
 

@@ -80,12 +80,15 @@ class Outage:
             return False
         if exchange.status in _OF_OTHER_CAUSES:
             return False
-        if outgoing.method != "POST" and not (exchange.status in _FAILED or is_page(exchange)):
+        elsewhere = outgoing.method != "POST" or outgoing.suffix  # Where a 404 or 405 is what is due.
+        if elsewhere and not (exchange.status in _FAILED or is_page(exchange)):
             return False
         if exchange.status in _DENIED and not sends_valid_key(outgoing, self._contract):
             return False
         if outgoing.may_be_refused and not (_passes(exchange) or exchange.status in (*_DENIED, *_UNPAID)):
             return False
+        if outgoing.may_be_refused and exchange.status in _PLACELESS and _is_json(exchange):
+            return False  # A model that takes no images responds so; a load balancer does not.
         return self._served_at_once[_kind(outgoing, exchange)] < _times(outgoing, exchange)
 
     def lasts(self, control: OutgoingRequest, refused: OutgoingRequest, exchange: Exchange, received: float) -> bool:
@@ -140,6 +143,13 @@ def _is_same_outage(exchange: Exchange, other: Exchange) -> bool:
     if is_served(other):
         return False
     return _passes(other) if _passes(exchange) else exchange.status == other.status
+
+
+def _is_json(exchange: Exchange) -> bool:
+    try:
+        return isinstance(json.loads(exchange.body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _kind(outgoing: OutgoingRequest, exchange: Exchange) -> object:
