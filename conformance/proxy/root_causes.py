@@ -141,11 +141,15 @@ def _of_divided_events(cases: list[CaseRecord]) -> list[CaseRecord]:
     as root cause, if each of these streams has one: the terminal event is written in the same way."""
     divided = {one.scenario: one for one in cases if one.has_problem and one.requirement == "sse.data-is-json-object"}
     forms = [one for one in _roots(cases) if one.requirement == "proxy.response.form"]
-    endless = [one for one in forms if one.findings[0].want == "a terminal event" and one.scenario in divided]
+    endless = [one for one in forms if one.scenario in divided and _lacks_an_end(one)]
     if not endless or endless != forms:
         return cases
     root = divided[endless[0].scenario]
     return _caused(cases, {one.id: root.cause or root.id for one in endless}, root)
+
+
+def _lacks_an_end(case: CaseRecord) -> bool:
+    return any(one.want == "a terminal event" for one in case.findings[:1])
 
 
 def _of_one_lock(cases: list[CaseRecord]) -> list[CaseRecord]:

@@ -10,7 +10,7 @@ from conformance.scenarios.scenario import Body, Scenario, same_body
 
 def with_own_ids(scenario: Scenario, body: Body, sample: int) -> Body:
     """The body with another id for each input item that has one, of the same prefix, by the scenario and the number of
-    the sample: in every run the same one, as a recording of another run may answer.
+    the sample: the same one in every run, so that a recording has the responses to another run.
 
     A server can store items by id. Requests of recorded clients, and those that return items of a response, keep
     theirs.
