@@ -34,8 +34,8 @@ _AFTER = 4
 _BUSY = (429, 503)
 
 #: The longest time that a proxy can send no request to an upstream that failed, in waits for what it should do at once:
-#: with the default wait 35 seconds, as circuit breakers try again after 30.
-_COOLDOWN = 7.0
+#: with the default wait 70 seconds, as circuit breakers try again after 30 or 60.
+_COOLDOWN = 14.0
 
 _HANGS = {"broken": "hang", "hangs": True}
 
