@@ -16,7 +16,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES
 from conformance.judge.common import between
 from conformance.judge.selectors import everything
-from conformance.judge.token_counts import SPREAD
+from conformance.judge.token_counts import SPREAD, count_of_served
 from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
 from conformance.scenarios.inputs import MEASURE
@@ -254,10 +254,7 @@ _NO_COUNT = 10**12
 
 def _count(received: Received) -> int | None:
     """input_tokens of a served request; None if it is missing or implausible."""
-    try:
-        count = received.tokens("input_tokens") if received.exchange.ok else None
-    except CannotEvaluate:
-        return None
+    count = count_of_served(received, "input_tokens")
     return count if count is not None and abs(count) < _NO_COUNT else None
 
 

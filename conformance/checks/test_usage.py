@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.contract.schemas import ABSENT
-from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.decode.response import DoesNotApply, Received
 from conformance.judge.applicability import FINAL_RESPONSE, GROWS, Where
 from conformance.judge.selectors import RESPONSES, everything
-from conformance.judge.token_counts import characters_of_output, has_input, needs_tokens, too_few_tokens
+from conformance.judge.token_counts import (
+    characters_of_output,
+    count_of_served,
+    has_input,
+    needs_tokens,
+    too_few_tokens,
+)
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
 _DETAILS = ("input_tokens_details", "output_tokens_details")
@@ -156,17 +162,10 @@ def test_no_earlier_response_is_counted(responses: list[Received]) -> Findings:
 def _after_others(responses: list[Received], name: str) -> Iterator[tuple[Received, int, int]]:
     """The responses whose request was sent after another response ended, in this order, with the counter and the
     highest one of the responses that had ended."""
-    counted = {one.exchange.key: (one, count) for one in responses if (count := _count_of(one, name)) is not None}
+    counted = {one.exchange.key: (one, count) for one in responses if (count := count_of_served(one, name)) is not None}
     ended: list[tuple[float, int]] = []
     for one, count in sorted(counted.values(), key=lambda each: each[0].exchange.sent_at):
         sent = one.exchange.sent_at
         if before := [known for end, known in ended if end <= sent]:
             yield one, count, max(before)
         ended.append((sent + one.exchange.elapsed / 1000, count))
-
-
-def _count_of(received: Received, name: str) -> int | None:
-    try:
-        return received.tokens(name) if received.exchange.ok else None
-    except CannotEvaluate:
-        return None

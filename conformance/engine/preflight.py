@@ -17,7 +17,7 @@ from typing import Literal
 from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping, text
 from conformance.decode.response import CannotEvaluate, Received
-from conformance.exchange.disappearance import is_page, unconnected
+from conformance.exchange.disappearance import AWAY, is_page, unconnected
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.scenarios.context import Context
@@ -224,7 +224,7 @@ def refusal_kind(exchange: Exchange) -> Kind:
     """How a request was refused (see :data:`Kind`)."""
     if exchange.status == 402:
         return "balance"
-    if exchange.status in (502, 503, 504):
+    if exchange.status in AWAY:
         return "away"
     if exchange.ok and is_page(exchange):
         return "page"

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from conformance.exchange.exchange import WITHHELD, Exchange
+from conformance.exchange.exchange import WITHHELD, Exchange, content_coding
 
 _STOPPED, _SERVES_NOTHING = "the endpoint stopped responding", "the endpoint responds to every request with HTTP "
+
+#: Statuses of a gateway whose server is away.
+AWAY = (502, 503, 504)
 
 #: How an HTML page begins, within so many bytes.
 _PAGE, _START = (
@@ -31,7 +34,19 @@ def refused_since(exchange: Exchange) -> str:
 
 def is_page(exchange: Exchange) -> bool:
     """Whether the body is an HTML page, as of a load balancer, a firewall or a login."""
-    return bool(_PAGE.match(exchange.body[:_START]))
+    return bool(_PAGE.match(_beginning(exchange)))
+
+
+def _beginning(exchange: Exchange) -> bytes:
+    """The first bytes of the body, which is decoded completely only if it is compressed."""
+    if content_coding(exchange.headers):
+        return exchange.body[:_START]
+    found = b""
+    for chunk in exchange.chunks:
+        found += chunk.data
+        if len(found) >= _START:
+            break
+    return found[:_START]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from conformance.decode.response import Received
+from conformance.decode.response import CannotEvaluate, Received
 
 #: Tokens by which two counts of one input may differ, for instance because the chat template contains the time.
 SPREAD = 4
 
 #: The most characters for each token on average; with more, the count is implausible for the text.
 LONGEST_TOKEN = 40
+
+
+def count_of_served(received: Received, name: str) -> int | None:
+    """A counter of usage of a served request; None if it is missing, or the response cannot be evaluated."""
+    try:
+        return received.tokens(name) if received.exchange.ok else None
+    except CannotEvaluate:
+        return None
 
 
 def characters_of_output(received: Received) -> int:

@@ -197,13 +197,12 @@ def usage(view: View) -> Findings:
         left_out = actual is None and bool(got) and (name == "cached" or (name == "reasoning" and value == 0))
         if value is not None and actual != value and not left_out:
             label = f"{name} tokens" if name != "total" else "total_tokens"
-            wrong = f"{label}: the upstream sent {value}, the client received {of_count(view.client, name)}"
-            says = counts_differ(label, value, actual) if not of_count(view.client, name) else wrong
-            yield Finding(says, want, taken.usage)
+            yield Finding(counts_differ(label, value, of_count(view.client, name) or actual), want, taken.usage)
             return
 
 
-def counts_differ(label: str, sent: int | None, received: int | None) -> str:
+def counts_differ(label: str, sent: int | None, received: int | str | None) -> str:
+    """How two counts differ; ``received`` is in words where it is no integer."""
     first, second = ("none" if one is None else one for one in (sent, received))
     return f"{label}: the upstream sent {first}, the client received {second}"
 

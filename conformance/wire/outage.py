@@ -22,14 +22,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from conformance.contract.revisions import Contract
-from conformance.exchange.disappearance import is_page
+from conformance.exchange.disappearance import AWAY, is_page
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import OutgoingRequest
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 
-#: Statuses of a gateway whose server is away, those of a key that is not accepted, and that of an account.
-_AWAY, _DENIED, _UNPAID = (502, 503, 504), (401, 403), (402,)
+#: Statuses of a key that is not accepted, and that of an account.
+_DENIED, _UNPAID = (401, 403), (402,)
 
 #: Statuses that are no response to a request where every request receives them, and those that have their own reason:
 #: a limit of the requests (:mod:`conformance.wire.rate_window`) and moderation.
@@ -72,7 +72,7 @@ class Outage:
 
     def may_explain(self, outgoing: OutgoingRequest, exchange: Exchange) -> bool:
         """Whether the response may be that of every request."""
-        if exchange.status in _AWAY:
+        if exchange.status in AWAY:
             return True
         if outgoing.closes:
             return False  # The stream that was closed before it may be the cause, also for all later requests.
@@ -121,7 +121,7 @@ class Outage:
     def begins(self, outgoing: OutgoingRequest, exchange: Exchange, received: float) -> None:
         """Wait once, where nothing was served yet, for a server that loads its model meanwhile: the request itself is
         the control request."""
-        if exchange.status in _AWAY and not self._begun:
+        if exchange.status in AWAY and not self._begun:
             self._begun, patience = True, self._patience
             self._patience = min(patience, _PATIENCE_FIRST)
             self.lasts(outgoing, outgoing, exchange, received)
@@ -135,7 +135,7 @@ class Outage:
 
 def _passes(exchange: Exchange) -> bool:
     """Whether it is the response of an outage that passes by itself, so that the request is sent again afterwards."""
-    return exchange.status in (*_AWAY, *_FAILED, *_PLACELESS) or is_page(exchange)
+    return exchange.status in (*AWAY, *_FAILED, *_PLACELESS) or is_page(exchange)
 
 
 def _is_same_outage(exchange: Exchange, other: Exchange) -> bool:
